@@ -1,0 +1,270 @@
+"""Pictures from anywhere as one uint8 tensor, and endless batches of them in [-1, 1] on the device."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from genimg import shapes
+
+DIGITS, PHOTOS, SHAPES = "digits", "photos", "shapes"
+DOWNLOADED = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10"}
+SOURCES = (DIGITS, PHOTOS, SHAPES, *DOWNLOADED)
+
+#: File name endings that the folder source takes for pictures.
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+
+SMALLEST, LARGEST = 8, 1024
+
+
+class DataError(ValueError):
+    """A source cannot be read; the message names it and the way out."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """Pictures in memory.
+
+    Attributes:
+        pixels: uint8 (N, C, H, W).
+        labels: int64 (N,), or None.
+        factors: name -> (N,) where the truth behind the pictures is known (shapes), or None.
+        classes: the labels' names.
+    """
+
+    pixels: Tensor
+    labels: Tensor | None = None
+    factors: dict[str, Tensor] | None = None
+    classes: tuple[str, ...] = ()
+
+    def __len__(self):
+        return len(self.pixels)
+
+    def __getitem__(self, index):
+        """The pictures at `index`: an integer gives a set of one, otherwise a slice, list, mask or tensor."""
+        if isinstance(index, int):
+            index = [index]
+        labels = None if self.labels is None else self.labels[index]
+        factors = None if self.factors is None else {name: value[index] for name, value in self.factors.items()}
+        return Images(self.pixels[index], labels, factors, self.classes)
+
+    def floats(self, device=None):
+        """All pictures as float32 (N, C, H, W) in [-1, 1]."""
+        return to_floats(self.pixels.to(device))
+
+    def split(self, test=0.2, seed=0):
+        """(train, test): every picture in exactly one, drawn by the seed; `test` is a share or a number.
+
+        Raises:
+            DataError: one side would be empty.
+        """
+        n_test = round(test * len(self)) if isinstance(test, float) else test
+        if not 0 < n_test < len(self):
+            raise DataError(f"a test set of {n_test} out of {len(self)} pictures leaves one side empty")
+        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(seed))
+        return self[order[n_test:]], self[order[:n_test]]
+
+
+def to_floats(pixels):
+    """uint8 0..255 -> float32 in [-1, 1]."""
+    return pixels.float().div_(127.5).sub_(1)
+
+
+def to_bytes(x):
+    """Floats in [-1, 1] (clipped) -> uint8 0..255, to the nearest level."""
+    return x.detach().float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def load_images(source, size=None, n=None, seed=0, **options):
+    """Load or draw pictures.
+
+    Args:
+        source: "digits", "photos", "shapes", "mnist", "fashion_mnist", "cifar10", or a folder of pictures.
+        size: width and height in pixels, 8 to 1024. None keeps what the source has (digits 8, photos 427x640,
+            mnist 28, cifar10 32); shapes and folders then take 32 and 64.
+        n: how many pictures at most, drawn by the seed (shapes: how many exactly, 10,000 by default; photos: how
+            many random square crops, 1,000 by default, when a size is given).
+        seed: of every choice made here.
+        options: for shapes, those of `shapes.sample_factors`.
+
+    Returns:
+        Images.
+
+    Raises:
+        DataError: an unknown source, a missing, empty or corrupt one, or a number out of range.
+    """
+    if size is not None and not (isinstance(size, int) and SMALLEST <= size <= LARGEST):
+        raise DataError(f"size={size!r}: it has to be a whole number from {SMALLEST} to {LARGEST}")
+    if n is not None and not (isinstance(n, int) and n >= 1):
+        raise DataError(f"n={n!r}: it has to be a whole number of at least 1")
+    if source == SHAPES:
+        return _shapes(size or 32, 10_000 if n is None else n, seed, options)
+    if options:
+        raise DataError(f"{', '.join(options)}: only shapes take options, {str(source)!r} has none")
+    if source == PHOTOS:
+        return _photos(size, 1_000 if n is None else n, seed)
+    if source == DIGITS:
+        images = _digits()
+    elif source in DOWNLOADED:
+        images = _downloaded(source)
+    else:
+        images, size = _folder(source, size or 64), None
+    if n is not None and n < len(images):
+        images = images[torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:n]]
+    return images if size is None else Images(_resize(images.pixels, size), images.labels, None, images.classes)
+
+
+def batches(images, batch, seed=0, device="cpu"):
+    """Endless batches (B, C, H, W), float32 in [-1, 1], channels_last, on the device.
+
+    Every picture comes once before any comes again; the order depends on the seed and the epoch alone. The uint8
+    pictures are put on the device once. A last short batch is filled from the next epoch.
+
+    Args:
+        images: Images, or a uint8 tensor (N, C, H, W).
+    """
+    pixels = images.pixels if isinstance(images, Images) else images
+    if pixels.dtype != torch.uint8 or pixels.dim() != 4 or len(pixels) == 0:
+        raise DataError(
+            f"batches need uint8 pictures (N, C, H, W), got {pixels.dtype} {tuple(pixels.shape)}; "
+            f"genimg.data.to_bytes turns floats in [-1, 1] into them"
+        )
+    pixels = pixels.to(device)
+    epoch, waiting = 0, torch.empty(0, dtype=torch.long)
+    while True:
+        while len(waiting) < batch:
+            generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+            waiting = torch.cat([waiting, torch.randperm(len(pixels), generator=generator)])
+            epoch += 1
+        index, waiting = waiting[:batch], waiting[batch:]
+        x = to_floats(pixels[index.to(pixels.device)])  # (B, C, H, W)
+        yield x.contiguous(memory_format=torch.channels_last)
+
+
+def data_folder():
+    """Where downloads are kept: `GENIMG_DATA`, or genimg/ in the user's cache folder."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("GENIMG_DATA") or Path(cache) / "genimg")
+
+
+def import_torchvision():
+    """torchvision, or one clear error where it is absent or was built for another torch.
+
+    Raises:
+        ImportError: naming both versions and what to install.
+    """
+    try:
+        import torchvision
+    except Exception as error:  # a wheel for another torch dies with RuntimeError or OSError, not ImportError
+        raise ImportError(
+            f"this needs torchvision in the version that belongs to torch {torch.__version__}, and importing it failed "
+            f"with: {str(error).splitlines()[0] if str(error) else type(error).__name__}. Install the two together, "
+            f"from the same place: pip install --upgrade torch torchvision"
+        ) from error
+    return torchvision
+
+
+def _sklearn_datasets():
+    try:
+        from sklearn import datasets
+    except ImportError as error:
+        raise ImportError("digits and photos come with scikit-learn: pip install scikit-learn") from error
+    return datasets
+
+
+def _shapes(size, n, seed, options):
+    try:
+        factors = shapes.sample_factors(n, seed, **options)
+        pixels = shapes.render(factors, size)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"shapes: {error}") from error
+    return Images(pixels, factors["kind"], factors, shapes.KINDS)
+
+
+def _digits():
+    loaded = _sklearn_datasets().load_digits()
+    pixels = torch.from_numpy(loaded.images).unsqueeze(1) * (255 / 16)  # 16 is white: (1797, 1, 8, 8)
+    return Images(
+        pixels.round().to(torch.uint8), torch.from_numpy(loaded.target).long(), None, tuple(map(str, range(10)))
+    )
+
+
+def _photos(size, n, seed):
+    loaded = _sklearn_datasets().load_sample_images()
+    photos = torch.stack([torch.from_numpy(i.copy()) for i in loaded.images]).permute(0, 3, 1, 2)  # (2, 3, 427, 640)
+    names = tuple(Path(name).stem for name in loaded.filenames)
+    if size is None:
+        return Images(photos.contiguous(), torch.arange(2), None, names)
+    generator = torch.Generator().manual_seed(seed)
+    height, width = photos.shape[-2:]
+    labels = torch.randint(2, (n,), generator=generator)
+    smallest = min(max(size, height // 4), height)
+    sides = torch.randint(smallest, height + 1, (n,), generator=generator)
+    crops = []
+    for label, side in zip(labels.tolist(), sides.tolist(), strict=True):
+        top = int(torch.randint(height - side + 1, (1,), generator=generator))
+        left = int(torch.randint(width - side + 1, (1,), generator=generator))
+        crops.append(_resize(photos[label : label + 1, :, top : top + side, left : left + side], size))
+    return Images(torch.cat(crops), labels, None, names)
+
+
+def _downloaded(source):
+    torchvision = import_torchvision()
+    folder = data_folder()
+    loader = getattr(torchvision.datasets, DOWNLOADED[source])
+    try:
+        loaded = loader(root=str(folder), train=True, download=True)
+    except Exception as error:  # torchvision raises RuntimeError, URLError, OSError, ... for a missing network
+        raise DataError(
+            f"{source} is not in {folder} and could not be downloaded ({type(error).__name__}: {error}). Connect once "
+            f"and run again, or copy torchvision's {DOWNLOADED[source]} files there, or set GENIMG_DATA to the folder "
+            f"that has them. digits, photos and shapes need no download."
+        ) from error
+    pixels = torch.as_tensor(loaded.data)
+    pixels = pixels.unsqueeze(1) if pixels.dim() == 3 else pixels.permute(0, 3, 1, 2).contiguous()
+    return Images(pixels, torch.as_tensor(loaded.targets).long(), None, tuple(loaded.classes))
+
+
+def _folder(source, size):
+    folder = Path(source).expanduser()
+    if not folder.is_dir():
+        raise DataError(f"{str(source)!r} is neither a folder nor one of {', '.join(SOURCES)}")
+    files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES and f.is_file())
+    if not files:
+        raise DataError(f"no pictures in {folder}: looked for {', '.join(SUFFIXES)} at any depth")
+    from tqdm import tqdm
+
+    pictures = [_open(f, size) for f in tqdm(files, desc=f"reading {folder.name}", disable=None, leave=False)]
+    return Images(torch.stack(pictures))
+
+
+def _open(file, size, background="white"):
+    """One file as uint8 (3, size, size): turned as EXIF says, put on the background, centre-cropped, resized."""
+    import numpy as np
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        with Image.open(file) as opened:
+            picture = ImageOps.exif_transpose(opened)
+            if picture.mode == "I;16" or picture.mode == "I":  # 16 bits a pixel: Pillow would clip, not scale
+                picture = Image.fromarray((np.asarray(picture) / 257).clip(0, 255).astype(np.uint8))
+            picture = picture.convert("RGBA")
+            canvas = Image.new("RGBA", picture.size, background)
+            picture = Image.alpha_composite(canvas, picture).convert("RGB")
+            picture = ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(f"{file} cannot be read as a picture ({error}); repair or remove it") from error
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).contiguous()  # (3, S, S)
+
+
+def _resize(pixels, size):
+    """(N, C, H, W) uint8 to (N, C, size, size), bicubic, anti-aliased when it shrinks."""
+    if tuple(pixels.shape[-2:]) == (size, size):
+        return pixels
+    parts = [
+        torch.nn.functional.interpolate(part.float(), (size, size), mode="bicubic", antialias=True)
+        for part in pixels.split(4096)
+    ]
+    return torch.cat(parts).round().clamp(0, 255).to(torch.uint8)

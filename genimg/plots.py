@@ -1,0 +1,158 @@
+"""Figures: grids of pictures, curves of losses, interpolations, latent maps. No words beyond axis labels.
+
+Every function draws into `ax` (or a new figure) and returns the axes.
+"""
+
+import numpy as np
+import torch
+
+#: Okabe and Ito's colours, told apart by colour-blind readers, on light and dark grounds alike.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#000000")
+
+
+def use_style():
+    """Set matplotlib's defaults for the whole book; in a notebook, figures get twice the pixels."""
+    import matplotlib as mpl
+
+    mpl.rcParams.update(
+        {
+            "figure.figsize": (7.0, 3.2),
+            "figure.dpi": 100,
+            "figure.constrained_layout.use": True,
+            "figure.facecolor": "white",
+            "axes.prop_cycle": mpl.cycler(color=COLOURS),
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "grid.alpha": 0.25,
+            "axes.axisbelow": True,
+            "font.size": 10,
+            "axes.titlesize": 10,
+            "legend.frameon": False,
+            "image.interpolation": "nearest",
+        }
+    )
+    try:
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+    except ImportError:
+        return
+    set_matplotlib_formats("retina")
+
+
+def as_array(x):
+    """(N, C, H, W) floats in [-1, 1] or uint8 -> NumPy (N, H, W, 3) floats in [0, 1]."""
+    x = torch.as_tensor(x).detach().cpu()
+    x = x.float() / 255 if x.dtype == torch.uint8 else ((x.float() + 1) / 2).clamp(0, 1)
+    return x.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).numpy()
+
+
+def tile(x, columns, gap=1):
+    """Pictures in rows with a white gap between: (N, C, H, W) -> one array (rows, columns, 3) in [0, 1]."""
+    pictures = as_array(x)
+    n, height, width, _ = pictures.shape
+    rows = -(-n // columns)
+    sheet = np.ones((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), dtype=np.float32)
+    for i, picture in enumerate(pictures):
+        top, left = (i // columns) * (height + gap), (i % columns) * (width + gap)
+        sheet[top : top + height, left : left + width] = picture
+    return sheet
+
+
+def grid(x, columns=8, title=None, ax=None, width=None):
+    """Pictures (N, C, H, W), in [-1, 1] or uint8, in rows of `columns`, pixels shown as squares.
+
+    Args:
+        width: of a new figure, in inches; None makes it fit the number of columns.
+    """
+    import matplotlib.pyplot as plt
+
+    sheet = tile(x, columns)
+    if ax is None:
+        width = width or min(7.0, 0.75 * columns)
+        _, ax = plt.subplots(figsize=(width, width * sheet.shape[0] / sheet.shape[1] + (0.3 if title else 0)))
+    ax.imshow(sheet)
+    ax.set_axis_off()
+    if title:
+        ax.set_title(title)
+    return ax
+
+
+def rows(named, columns=8, width=7.0):
+    """Rows of pictures under one another, each with its name at the left: {"data": (N, C, H, W), ...}."""
+    import matplotlib.pyplot as plt
+
+    sheets = [tile(x[:columns], columns) for x in named.values()]
+    height = sum(s.shape[0] / s.shape[1] for s in sheets) * (width - 1.2)
+    figure, axes = plt.subplots(
+        len(named), 1, figsize=(width, height), height_ratios=[s.shape[0] / s.shape[1] for s in sheets], squeeze=False
+    )
+    for ax, name, sheet in zip(axes[:, 0], named, sheets, strict=True):
+        ax.imshow(sheet)
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.grid(False)
+        ax.spines[:].set_visible(False)
+        ax.set_ylabel(name, rotation=0, ha="right", va="center")
+    return axes[:, 0]
+
+
+def curves(history, names, ax=None, ylabel="loss (nats)", labels=None):
+    """Means of named losses against the step."""
+    import matplotlib.pyplot as plt
+
+    ax = ax or plt.subplots()[1]
+    for name, label in zip(names, labels or names, strict=True):
+        values = history[name]
+        known = np.isfinite(values)
+        ax.plot(np.array(history.steps)[known], values[known], label=label)
+    ax.set_xlabel("step")
+    ax.set_ylabel(ylabel)
+    if len(names) > 1:
+        ax.legend()
+    return ax
+
+
+def between(z_from, z_to, steps=8):
+    """Points from one z to the other on the arc that keeps its length typical of N(0, I): (steps, z_dim).
+
+    Straight lines between Gaussian vectors pass through lengths that noise never has (White 2016,
+    https://arxiv.org/abs/1609.04468).
+    """
+    t = torch.linspace(0, 1, steps, device=z_from.device).unsqueeze(1)
+    cosine = torch.nn.functional.cosine_similarity(z_from, z_to, dim=0).clamp(-1, 1)
+    angle = torch.arccos(cosine)
+    if angle < 1e-4:
+        return torch.lerp(z_from, z_to, t)
+    return (torch.sin((1 - t) * angle) * z_from + torch.sin(t * angle) * z_to) / torch.sin(angle)
+
+
+def interpolation(decode, ends, steps=8, ax=None):
+    """One row of pictures for each pair of ends: decode(z) -> (N, C, H, W) along `between` two z.
+
+    Args:
+        decode: function (N, z_dim) -> pictures.
+        ends: (pairs, 2, z_dim).
+    """
+    z = torch.cat([between(a, b, steps) for a, b in ends])
+    return grid(decode(z), columns=steps, ax=ax)
+
+
+def scatter2d(points, colour=None, ax=None, size=6, labels=("$z_1$", "$z_2$"), names=()):
+    """Points (N, 2), coloured by class; the classes' names are written once, beside the axes."""
+    import matplotlib.pyplot as plt
+
+    ax = ax or plt.subplots(figsize=(4.6, 4.0))[1]
+    points = torch.as_tensor(points).detach().cpu().numpy()
+    if colour is None:
+        ax.scatter(*points.T, s=size, lw=0, alpha=0.6)
+    else:
+        colour = torch.as_tensor(colour).cpu().numpy()
+        palette = plt.get_cmap("tab10")
+        for k in np.unique(colour):
+            label = names[k] if names else str(k)
+            ax.scatter(*points[colour == k].T, s=size, lw=0, alpha=0.7, color=palette(int(k) % 10), label=label)
+        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=2)
+    ax.set_aspect("equal", "datalim")
+    ax.set_xlabel(labels[0])
+    ax.set_ylabel(labels[1])
+    return ax

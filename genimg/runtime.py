@@ -1,0 +1,200 @@
+"""Where a run happens and what it leaves as proof: device, scale, seeds, number format, source shown, stamp."""
+
+import inspect
+import os
+import platform
+import random
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+SCALES = ("cpu", "gpu")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One chapter's or one command's surroundings; made by `setup`.
+
+    Attributes:
+        device: where tensors live.
+        scale: "cpu" (a laptop, and what the tests run) or "gpu" (full scale).
+        seed: the seed that everything random starts from.
+        minutes, memory_gb: the budget at this scale, None where none was stated.
+        started: `time.perf_counter()` at the start.
+    """
+
+    device: torch.device
+    scale: str
+    seed: int
+    minutes: float | None = None
+    memory_gb: float | None = None
+    started: float = field(default_factory=time.perf_counter)
+
+    def pick(self, cpu, gpu):
+        """The value for this run's scale."""
+        return {"cpu": cpu, "gpu": gpu}[self.scale]
+
+    def generator(self, offset=0):
+        """A `torch.Generator` on the run's device, seeded with seed + offset."""
+        return torch.Generator(self.device).manual_seed(self.seed + offset)
+
+
+_current: Run | None = None
+
+
+def setup(seed=0, minutes=None, memory_gb=None):
+    """Start a run: seed everything, choose device and scale, set the figures' style, print one line.
+
+    The environment overrides: `GENIMG_SCALE` (cpu or gpu) the scale, `GENIMG_SEED` the seed.
+
+    Args:
+        seed: start of all randomness.
+        minutes: budget in minutes of one idle core at cpu scale (of the GPU at gpu scale); printed with the stamp.
+        memory_gb: budget of the process's peak memory in GB; `stamp` raises when it was passed at cpu scale.
+
+    Raises:
+        ValueError: an environment variable holds something else than it may.
+    """
+    global _current
+    seed = _seed_from_environment(seed)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    scale = os.environ.get("GENIMG_SCALE") or ("gpu" if device.type == "cuda" else "cpu")
+    if scale not in SCALES:
+        raise ValueError(f"GENIMG_SCALE is {scale!r}; it may be cpu or gpu, or unset to let the device decide")
+    seed_everything(seed)
+    _current = Run(device, scale, seed, minutes, memory_gb)
+    if "matplotlib" in sys.modules or _in_notebook():
+        from genimg import plots
+
+        plots.use_style()
+    budget = ", ".join(
+        part for part in (minutes and f"{minutes:g} min", memory_gb and f"{memory_gb:g} GB of memory") if part
+    )
+    threads = "" if device.type == "cuda" else f", {torch.get_num_threads()} thread(s)"
+    print(f"{device_name(device)}{threads} | scale {scale} | seed {seed}" + (f" | budget {budget}" if budget else ""))
+    return _current
+
+
+def seed_everything(seed):
+    """Seed Python's, NumPy's and torch's global generators (all devices)."""
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+
+
+def device_name(device):
+    """What a person would call the device."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.get_device_name(device)
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def fast_dtype(device):
+    """bfloat16 where the hardware multiplies it faster than float32, else float32.
+
+    On a CPU that means AVX512-BF16 or AMX: elsewhere bfloat16 is emulated and slower.
+    """
+    device = torch.device(device)
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
+    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    has = any(getattr(torch.cpu, probe, bool)() for probe in probes)
+    return torch.bfloat16 if has else torch.float32
+
+
+def show(*objects):
+    """Print the library's own source of functions, classes or modules into the page, so that text and code agree."""
+    text = "\n\n".join(textwrap.dedent(inspect.getsource(o)).rstrip() for o in objects)
+    if _in_notebook():
+        from IPython.display import Markdown, display
+
+        display(Markdown(f"```python\n{text}\n```"))
+    else:
+        print(text)
+
+
+def stamp():
+    """Print what produced the page: commit, versions, device, seed, scale, seconds and peak memory.
+
+    Raises:
+        RuntimeError: called before `setup`.
+        MemoryError: at cpu scale, the process used more memory than the budget stated in `setup`.
+    """
+    if _current is None:
+        raise RuntimeError("stamp() tells about a run: call genimg.setup() first")
+    run, seconds, peak = _current, time.perf_counter() - _current.started, peak_memory_gb()
+    of_minutes = f" (budget {run.minutes:g} min)" if run.minutes else ""
+    of_memory = f" (budget {run.memory_gb:g} GB)" if run.memory_gb else ""
+    versions = f"Python {platform.python_version()}, torch {torch.__version__}, NumPy {np.__version__}"
+    lines = {
+        "genimg": f"{_version()}, commit {commit()}",
+        "versions": versions,
+        "device": f"{device_name(run.device)}, {str(fast_dtype(run.device)).removeprefix('torch.')}",
+        "run": f"scale {run.scale}, seed {run.seed}, {torch.get_num_threads()} thread(s)",
+        "time": f"{seconds:.0f} s{of_minutes}",
+        "memory": f"{peak:.2f} GB at its peak{of_memory}",
+    }
+    if run.device.type == "cuda":
+        lines["memory"] += f", {torch.cuda.max_memory_allocated() / 1e9:.2f} GB on the GPU"
+    print("\n".join(f"{name:9s}{value}" for name, value in lines.items()))
+    if run.memory_gb and run.scale == "cpu" and peak > run.memory_gb:
+        raise MemoryError(f"this run peaked at {peak:.2f} GB; its budget says {run.memory_gb:g} GB")
+
+
+def commit():
+    """Short commit of the checkout that genimg runs from, "+" if it has changes, "unknown" outside one."""
+
+    def git(*arguments):
+        return subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), *arguments], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        return git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def peak_memory_gb():
+    """Peak resident memory of this process in GB (10^9 bytes); NaN where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return float("nan")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e9 if sys.platform == "darwin" else peak * 1024 / 1e9
+
+
+def _seed_from_environment(seed):
+    text = os.environ.get("GENIMG_SEED")
+    if not text:
+        return seed
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"GENIMG_SEED is {text!r}; it has to be a whole number") from None
+
+
+def _version():
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("genimg")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _in_notebook():
+    shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
+    return bool(shell) and hasattr(shell, "kernel")
