@@ -217,8 +217,9 @@ def _downloaded(source):
     try:
         loaded = loader(root=str(folder), train=True, download=True)
     except Exception as error:  # torchvision raises RuntimeError, URLError, OSError, ... for a missing network
+        why = " ".join(f"{type(error).__name__}: {error}".split())
         raise DataError(
-            f"{source} is not in {folder} and could not be downloaded ({type(error).__name__}: {error}). Connect once "
+            f"{source} is not in {folder} and could not be downloaded ({why}). Connect once "
             f"and run again, or copy torchvision's {DOWNLOADED[source]} files there, or set GENIMG_DATA to the folder "
             f"that has them. digits, photos and shapes need no download."
         ) from error

@@ -83,7 +83,7 @@ def rows(named, columns=8, width=7.0):
 
     sheets = [tile(x[:columns], columns) for x in named.values()]
     height = sum(s.shape[0] / s.shape[1] for s in sheets) * (width - 1.2)
-    figure, axes = plt.subplots(
+    _, axes = plt.subplots(
         len(named), 1, figsize=(width, height), height_ratios=[s.shape[0] / s.shape[1] for s in sheets], squeeze=False
     )
     for ax, name, sheet in zip(axes[:, 0], named, sheets, strict=True):

@@ -5,6 +5,7 @@ latents, no mean over the batch. Pictures x are in [-1, 1]; a picture has D = C 
 """
 
 import math
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -116,7 +117,7 @@ class Encoder(nn.Module):
         self.first = nn.Conv2d(channels, widths[1], 3, padding=1)
         self.levels = nn.ModuleList(
             nn.Sequential(nn.Conv2d(a, b, 4, stride=2, padding=1), _norm(b), nn.SiLU())
-            for a, b in zip(widths[1:], widths[2:], strict=False)
+            for a, b in pairwise(widths[1:])
         )
         self.last = nn.Linear(widths[-1] * 16, 2 * z_dim)
 
@@ -137,7 +138,7 @@ class Decoder(nn.Module):
         self.dense = nn.Linear(z_dim, widths[0] * 16)
         self.levels = nn.ModuleList(
             nn.Sequential(nn.ConvTranspose2d(a, b, 4, stride=2, padding=1), _norm(b), nn.SiLU())
-            for a, b in zip(widths, widths[1:], strict=False)
+            for a, b in pairwise(widths)
         )
         self.last = nn.Conv2d(widths[-1], channels, 3, padding=1)
 

@@ -1,0 +1,60 @@
+"""Figures: pictures land where they belong, untouched."""
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import torch
+
+from genimg import plots
+from genimg.training import History
+
+mpl.use("Agg")
+
+
+def test_tile_places_pictures_in_reading_order():
+    x = torch.arange(5, dtype=torch.uint8).mul(50).view(5, 1, 1, 1).expand(5, 1, 4, 4)
+    sheet = plots.tile(x, columns=3)
+    assert sheet.shape == (9, 14, 3)
+    assert np.allclose(sheet[0, [0, 5, 10], 0], np.array([0, 50, 100]) / 255)
+    assert np.allclose(sheet[5, [0, 5], 0], np.array([150, 200]) / 255)
+    assert (sheet[5:, 10:] == 1).all()
+    assert (sheet[4] == 1).all()
+
+
+def test_floats_and_bytes_look_the_same():
+    pixels = torch.randint(0, 256, (2, 3, 4, 4), dtype=torch.uint8)
+    assert np.allclose(plots.as_array(pixels), plots.as_array(pixels.float() / 127.5 - 1), atol=1e-6)
+
+
+def test_every_figure_draws():
+    history = History({"a": [1.0, float("nan"), 3.0]}, [1, 2, 3])
+    x = torch.zeros(6, 1, 8, 8)
+    assert plots.grid(x, columns=3).images
+    assert len(plots.rows({"one": x, "two": x}, columns=4)) == 2
+    (line,) = plots.curves(history, ["a"]).lines
+    assert line.get_xdata().tolist() == [1, 3]
+    assert plots.scatter2d(torch.randn(20, 2), torch.arange(20) % 2).collections
+    assert plots.interpolation(lambda z: z.view(-1, 1, 2, 2), torch.randn(3, 2, 4), steps=5).images
+
+
+def test_interpolation_keeps_the_length_of_noise():
+    generator = torch.Generator().manual_seed(0)
+    a, b = torch.randn(2, 64, generator=generator)
+    path = plots.between(a, b, 9)
+    assert torch.allclose(path[0], a, atol=1e-5)
+    assert torch.allclose(path[-1], b, atol=1e-5)
+    assert path.norm(dim=1).min() > 0.9 * min(a.norm(), b.norm())
+    assert torch.lerp(a, b, 0.5).norm() < path[4].norm()
+
+
+def test_between_a_point_and_itself():
+    z = torch.ones(3)
+    assert torch.allclose(plots.between(z, z, 4), z.expand(4, 3))
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    import matplotlib.pyplot as plt
+
+    plt.close("all")

@@ -1,0 +1,101 @@
+"""Device, scale, seeds, source shown, stamp."""
+
+import os
+import random
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+import genimg
+from genimg import runtime
+
+
+@pytest.fixture(autouse=True)
+def plain_environment(monkeypatch):
+    monkeypatch.delenv("GENIMG_SCALE", raising=False)
+    monkeypatch.delenv("GENIMG_SEED", raising=False)
+
+
+def test_setup_seeds_every_generator():
+    def draw():
+        return random.random(), np.random.rand(), torch.rand(1).item()
+
+    genimg.setup(seed=3)
+    first = draw()
+    genimg.setup(seed=3)
+    assert draw() == first
+    genimg.setup(seed=4)
+    assert draw() != first
+
+
+def test_the_environment_overrides(monkeypatch, capsys):
+    monkeypatch.setenv("GENIMG_SEED", "11")
+    monkeypatch.setenv("GENIMG_SCALE", "gpu")
+    run = genimg.setup(seed=3, minutes=4, memory_gb=2)
+    assert (run.seed, run.scale, run.pick(cpu=1, gpu=2)) == (11, "gpu", 2)
+    assert run.generator(2).initial_seed() == 13
+    line = capsys.readouterr().out
+    assert "scale gpu | seed 11 | budget 4 min, 2 GB of memory" in line
+
+
+@pytest.mark.parametrize(("name", "value"), [("GENIMG_SCALE", "huge"), ("GENIMG_SEED", "one")])
+def test_a_wrong_environment_is_named(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=f"{name} is '{value}'"):
+        genimg.setup()
+
+
+def test_scale_follows_the_device():
+    assert genimg.setup().scale == ("gpu" if torch.cuda.is_available() else "cpu")
+
+
+def test_stamp_tells_what_ran(capsys, monkeypatch):
+    monkeypatch.setenv("GENIMG_SCALE", "cpu")
+    genimg.setup(seed=5, minutes=3, memory_gb=1000)
+    capsys.readouterr()
+    genimg.stamp()
+    text = capsys.readouterr().out
+    for part in (runtime.commit(), torch.__version__, "seed 5", "budget 3 min", "budget 1000 GB", "scale cpu"):
+        assert part in text
+    assert 0.05 < runtime.peak_memory_gb() < 100
+
+
+def test_stamp_enforces_the_memory_budget(monkeypatch):
+    monkeypatch.setenv("GENIMG_SCALE", "cpu")
+    genimg.setup(memory_gb=0.001)
+    with pytest.raises(MemoryError, match=r"budget says 0\.001 GB"):
+        genimg.stamp()
+
+
+def test_stamp_before_setup_says_what_to_do():
+    done = subprocess.run([sys.executable, "-c", "import genimg; genimg.stamp()"], capture_output=True, text=True)
+    assert "call genimg.setup() first" in done.stderr.splitlines()[-1]
+
+
+def test_commit_of_a_checkout_and_outside_one(tmp_path):
+    assert runtime.commit()
+    environment = os.environ | {"GIT_CEILING_DIRECTORIES": str(tmp_path.parent), "PYTHONPATH": str(tmp_path)}
+    source = os.path.dirname(genimg.__file__)
+    subprocess.run(["cp", "-r", source, str(tmp_path / "genimg")], check=True)
+    code = "from genimg import runtime; print(runtime.__file__); print(runtime.commit())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=tmp_path, check=True
+    )
+    file, commit = done.stdout.split()
+    assert file.startswith(str(tmp_path))
+    assert commit == "unknown"
+
+
+def test_show_prints_the_library_itself(capsys):
+    genimg.show(genimg.gan.gradient_penalty_at)
+    assert "torch.autograd.grad(logits.sum(), x, create_graph=True)" in capsys.readouterr().out
+
+
+def test_fast_dtype_is_only_claimed_where_the_processor_has_it():
+    dtype = runtime.fast_dtype("cpu")
+    flags = open("/proc/cpuinfo").read() if os.path.exists("/proc/cpuinfo") else ""
+    if flags:
+        assert (dtype == torch.bfloat16) == ("avx512_bf16" in flags or "amx_tile" in flags)

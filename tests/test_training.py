@@ -1,0 +1,167 @@
+"""The loop: what it does each step, what it keeps, and how it stops."""
+
+import json
+import math
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nbclient import NotebookClient
+from torch import nn
+
+import genimg
+from genimg import gan, training, vae
+
+PIXELS = torch.randint(0, 256, (40, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+class Mean(training.Model):
+    """The smallest model: one number, pulled towards the pictures' mean by plain gradient descent."""
+
+    averaged = ("level",)
+
+    def __init__(self, lr=0.1, loss_at=lambda step, loss: loss):
+        super().__init__()
+        self.level = nn.Linear(1, 1, bias=False)
+        nn.init.constant_(self.level.weight, 5.0)
+        self.lr, self.loss_at, self.trace, self.rates = lr, loss_at, [], []
+
+    def optimisers(self):
+        return {"level": torch.optim.SGD(self.parameters(), self.lr)}
+
+    def step(self, x):
+        self.rates.append(self.optimiser["level"].param_groups[0]["lr"])
+        loss = (self.level(torch.ones(1)) - x.mean()).square().sum()
+        self.update("level", loss)
+        self.trace.append(self.level.weight.item())
+        return {"loss": self.loss_at(len(self.trace), loss.detach())}
+
+
+def test_the_average_is_the_exponential_average_of_the_weights():
+    model = Mean()
+    training.fit(model, PIXELS, steps=60, batch=10, half_life=50.0, schedule="constant")
+    wanted, decay = 0.0, 0.5 ** (10 / 50)
+    for step, weight in enumerate(model.trace, start=1):
+        d = min(decay, 1 - 1 / step)
+        wanted = d * wanted + (1 - d) * weight
+    assert model.average["level"].weight.item() == pytest.approx(wanted, rel=1e-4)
+    assert model.average["level"].weight.item() != model.level.weight.item()
+
+
+def test_the_average_starts_as_a_plain_mean():
+    model = Mean()
+    training.fit(model, PIXELS, steps=5, batch=10, half_life=1e9, schedule="constant")
+    assert model.average["level"].weight.item() == pytest.approx(np.mean(model.trace), rel=1e-5)
+
+
+@settings(deadline=None)
+@given(step=st.integers(1, 10_000), batch=st.integers(1, 512), half_life=st.floats(1, 1e7))
+def test_decay_is_a_weight(step, batch, half_life):
+    decay = training.decay_after(step, batch, half_life)
+    assert 0 <= decay < 1
+    assert training.decay_after(10**9, batch, half_life) == pytest.approx(0.5 ** (batch / half_life))
+
+
+def test_averages_need_no_gradient_and_are_not_trained():
+    model = gan.GAN(size=8, z_dim=4, width=4, d_width=4)
+    model.prepare("cpu")
+    trained = {id(p) for o in model.optimiser.values() for group in o.param_groups for p in group["params"]}
+    assert not any(p.requires_grad or id(p) in trained for p in model.average.parameters())
+
+
+@pytest.mark.parametrize("build", [lambda: gan.GAN(size=8, z_dim=4, width=8, d_width=8), lambda: vae.VAE(8, z_dim=3)])
+def test_same_seed_same_weights_other_seed_others(build):
+    def run(seed):
+        torch.manual_seed(7)  # the same start: what differs below is what fit's own seed decides
+        model = build()
+        training.fit(model, PIXELS, steps=6, batch=8, seed=seed)
+        return torch.cat([p.flatten() for p in model.parameters()])
+
+    first, again, other = run(1), run(1), run(2)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_history_holds_means_over_windows():
+    model = Mean(loss_at=lambda step, loss: torch.tensor(float(step)))
+    history = training.fit(model, PIXELS, steps=10, batch=4, every=4)
+    assert history.steps == [4, 8, 10]
+    assert history["loss"].tolist() == [2.5, 6.5, 9.5]
+    assert history.images_seen == 40
+    assert history.seconds > 0
+    with pytest.raises(KeyError, match="there are loss"):
+        history["accuracy"]
+
+
+def test_history_of_a_loss_computed_now_and_then():
+    history = training.fit(gan.GAN(size=8, z_dim=4, width=4, d_width=4, every=4), PIXELS, steps=6, batch=8, every=2)
+    assert np.isfinite(history["r1"]).tolist() == [True, False, True]
+    assert np.isfinite(history["loss_d"]).all()
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_it_stops_and_says_why(value):
+    model = Mean(loss_at=lambda step, loss: torch.tensor(value) if step == 7 else loss)
+    with pytest.raises(training.Diverged, match=r"loss stopped being finite between steps 6 and 10") as caught:
+        training.fit(model, PIXELS, steps=100, batch=4, every=5)
+    assert "learning rate" in str(caught.value)
+    assert len(model.trace) == 10
+
+
+def test_a_learning_rate_far_too_high_is_met_by_that_stop():
+    with pytest.raises(training.Diverged):
+        training.fit(Mean(lr=50.0), PIXELS, steps=400, batch=4)
+
+
+def test_learning_rate_schedules():
+    model = Mean(lr=0.1)
+    training.fit(model, PIXELS, steps=10, batch=4)
+    assert model.rates[0] == pytest.approx(0.1)
+    assert model.rates == sorted(model.rates, reverse=True)
+    assert training.rate(10, 10, "linear") == pytest.approx(0.1)
+    assert {training.rate(step, 10, "constant") for step in range(11)} == {1.0}
+
+
+def test_transform_sees_every_batch():
+    seen = []
+    training.fit(Mean(), PIXELS, steps=3, batch=4, transform=lambda x: seen.append(x.shape) or x)
+    assert seen == [(4, 1, 8, 8)] * 3
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [({"steps": 0}, "at least 1"), ({"batch": 0}, "at least 1"), ({"schedule": "cosine"}, "cosine")],
+)
+def test_bad_arguments(options, says):
+    with pytest.raises(ValueError, match=says):
+        training.fit(Mean(), PIXELS, **({"steps": 2} | options))
+
+
+def test_one_line_where_output_is_kept(capsys):
+    training.fit(Mean(), PIXELS, steps=100, batch=4, every=1, label="a run")
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("a run: 100 steps in")
+
+
+def test_one_line_in_an_executed_notebook():
+    source = (
+        "import torch, genimg\n"
+        "model = genimg.gan.GAN(size=8, z_dim=4, width=4, d_width=4)\n"
+        "pixels = torch.zeros(20, 1, 8, 8, dtype=torch.uint8)\n"
+        "history = genimg.fit(model, pixels, steps=400, batch=4, every=1)"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+    NotebookClient(notebook, timeout=300).execute()
+    (output,) = notebook.cells[0].outputs
+    assert output["data"]["text/plain"].startswith("training: 400 steps in"), json.dumps(output)
+
+
+def test_weights_go_to_the_fast_layout():
+    model = gan.GAN(size=16, channels=3, z_dim=4, width=8, d_width=8)
+    genimg.fit(model, torch.zeros(8, 3, 16, 16, dtype=torch.uint8), steps=1, batch=4)
+    weight = model.discriminator.features[2].weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)
