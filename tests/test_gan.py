@@ -153,9 +153,11 @@ def unchanged(net, before):
 WHITE = torch.ones(16, 1, 8, 8)
 
 
+@pytest.mark.parametrize("penalised", [True, False])
 @pytest.mark.parametrize("loss", gan.LOSSES)
-def test_each_step_trains_its_own_network_alone(loss):
+def test_each_step_trains_its_own_network_alone(loss, penalised):
     model = small(loss)
+    model.steps_done = 0 if penalised else 1
     g, d = weights(model.generator), weights(model.discriminator)
     model.d_step(WHITE)
     assert unchanged(model.generator, g)

@@ -85,6 +85,19 @@ def test_same_seed_same_weights_other_seed_others(build):
     assert not torch.equal(first, other)
 
 
+@pytest.mark.parametrize("build", [lambda: gan.GAN(size=8, z_dim=4, width=8, d_width=8), lambda: vae.VAE(8, z_dim=3)])
+def test_the_noise_obeys_the_seed_too(build):
+    """All pictures are the same here, so their order cannot be what makes the runs differ."""
+
+    def run(seed):
+        torch.manual_seed(7)
+        model = build()
+        training.fit(model, torch.full((8, 1, 8, 8), 90, dtype=torch.uint8), steps=3, batch=8, seed=seed)
+        return torch.cat([p.flatten() for p in model.parameters()])
+
+    assert not torch.equal(run(1), run(2))
+
+
 def test_history_holds_means_over_windows():
     model = Mean(loss_at=lambda step, loss: torch.tensor(float(step)))
     history = training.fit(model, PIXELS, steps=10, batch=4, every=4)
