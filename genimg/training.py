@@ -121,7 +121,7 @@ class Window:
 
 def fit(
     model, images, steps, batch=64, seed=0, device=None, every=50, half_life=None, schedule="linear", transform=None,
-    label="training",
+    callback=None, label="training",
 ):  # fmt: skip
     """Train a model on pictures; the model's averaged weights are ready for `sample` when it returns.
 
@@ -136,6 +136,7 @@ def fit(
         half_life: of the weight average, in pictures; None takes a twentieth of the run.
         schedule: "linear" lowers the learning rate to a tenth over the run, "constant" leaves it.
         transform: applied to every batch (N, C, H, W) in [-1, 1], for augmentation.
+        callback: function (step, model), called after each reading of the losses; it must not train the model.
         label: what the progress line calls the run.
 
     Returns:
@@ -168,6 +169,8 @@ def fit(
                 history.add(step, means)
                 _stop_if_diverged(means, step, every, base_rates)
                 progress.update(step, means)
+                if callback:
+                    callback(step, model)
         if device.type == "cuda":
             torch.cuda.synchronize()
     history.seconds, history.images_seen = time.perf_counter() - started, steps * batch

@@ -144,6 +144,23 @@ def test_transform_sees_every_batch():
     assert seen == [(4, 1, 8, 8)] * 3
 
 
+def test_looking_on_does_not_change_the_run():
+    def run(callback):
+        torch.manual_seed(7)
+        model = gan.GAN(size=8, z_dim=4, width=4, d_width=4)
+        training.fit(model, PIXELS, steps=9, batch=8, every=3, callback=callback)
+        return torch.cat([p.flatten() for p in model.parameters()])
+
+    looked = []
+
+    def look(step, model):
+        model.calibrate()
+        looked.append((step, model.sample(2, seed=0).shape))
+
+    assert torch.equal(run(None), run(look))
+    assert looked == [(step, (2, 1, 8, 8)) for step in (3, 6, 9)]
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [({"steps": 0}, "at least 1"), ({"batch": 0}, "at least 1"), ({"schedule": "cosine"}, "cosine")],
