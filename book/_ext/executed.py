@@ -1,0 +1,184 @@
+"""Executed copies of the chapters: made several at a time, kept under `_build/executed`, shown by Sphinx.
+
+The chapters are committed without outputs. A build executes those whose copy is missing or stale, in parallel, and
+Sphinx then reads each chapter with the outputs of its copy put in. `pytest --nbmake` leaves its copies in the same
+place (conftest.py), so that a build after the tests executes nothing again.
+
+A copy's name holds a hash of everything its outputs depend on: the code cells, genimg, the pins, the files beside the
+chapters, Python, the libraries and the environment. An edit of prose keeps the hash, any other changes it.
+"""
+
+import asyncio
+import hashlib
+import json
+import os
+import platform
+import re
+import shutil
+import time
+from importlib import metadata, util
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError
+
+ROOT = Path(__file__).parents[2]
+COPIES = ROOT / "_build" / "executed"
+LIBRARIES = ("ipykernel", "matplotlib", "numpy", "pillow", "scikit-learn", "scipy", "torch", "torchvision")
+CELL_SECONDS = 1800  # generous: it only ends a cell that hangs
+AT_ONCE = min(4, os.cpu_count() or 1)
+
+# Kernels share the cores, and torch's threads would fight over them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+def key(path):
+    """Hash of all that a chapter's outputs depend on."""
+    notebook = json.loads(path.read_text("utf-8"))
+    cells = [["".join(cell["source"]), cell["metadata"].get("tags")] for cell in code_cells(notebook)]
+    names = ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
+    environment = {name: v for name, v in sorted(os.environ.items()) if name.startswith("GENIMG_") or name in names}
+    gpu = any(Path("/dev").glob("nvidia*"))
+    machine = [platform.python_version(), platform.machine(), gpu, [_version(name) for name in LIBRARIES]]
+    digest = hashlib.sha256(json.dumps([cells, environment, machine]).encode())
+    for file in [ROOT / "requirements.txt", ROOT / "pyproject.toml", *_files(ROOT / "genimg"), *_files(ROOT / "book")]:
+        digest.update(f"\0{file.relative_to(ROOT).as_posix()}\0".encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def copy_of(path, of_key):
+    """Where the executed copy of a chapter is kept."""
+    return COPIES / f"{path.stem}-{of_key}.ipynb"
+
+
+def keep(path, of_key, notebook):
+    """Store an executed copy; the chapter's five newest are kept."""
+    COPIES.mkdir(parents=True, exist_ok=True)
+    copy = copy_of(path, of_key)
+    unfinished = copy.with_suffix(f".{os.getpid()}")
+    nbformat.write(notebook, unfinished)
+    unfinished.replace(copy)
+    copies = sorted(COPIES.glob(f"{path.stem}-{'?' * 16}.ipynb"), key=lambda p: p.stat().st_mtime)
+    for old in copies[:-5]:
+        old.unlink()
+
+
+def minutes(path):
+    """The budget that a chapter states in `genimg.setup(minutes=...)`; 0 without one."""
+    text = "\n".join("".join(cell["source"]) for cell in code_cells(json.loads(path.read_text("utf-8"))))
+    stated = re.search(r"\bminutes=(\d+)", text)
+    return int(stated[1]) if stated else 0
+
+
+def execute(paths, tell=print):
+    """Execute chapters, AT_ONCE at a time, the longest first; keep the copies.
+
+    Returns:
+        dict from the path of each chapter that failed to its traceback.
+    """
+    return asyncio.run(_execute_all(sorted(paths, key=minutes, reverse=True), tell))
+
+
+async def _execute_all(paths, tell):
+    slots, failed = asyncio.Semaphore(AT_ONCE), {}
+
+    async def one(path):
+        async with slots:
+            of_key, started = key(path), time.perf_counter()
+            tell(f"{path.stem}: executing (budget {minutes(path)} min of one idle core)")
+            notebook = nbformat.read(path, as_version=4)
+            client = NotebookClient(notebook, timeout=CELL_SECONDS, resources={"metadata": {"path": str(path.parent)}})
+            try:
+                await client.async_execute()
+            except (CellExecutionError, CellTimeoutError) as error:
+                failed[path] = str(error)
+                tell(f"{path.stem}: FAILED after {time.perf_counter() - started:.0f} s\n{error}")
+            else:
+                keep(path, of_key, notebook)
+                tell(f"{path.stem}: executed in {time.perf_counter() - started:.0f} s")
+
+    await asyncio.gather(*(one(path) for path in paths))
+    return failed
+
+
+def _files(folder):
+    """The files under a folder that can change a chapter's outputs."""
+    return sorted(
+        file
+        for file in folder.rglob("*")
+        if file.is_file()
+        and file.suffix not in (".ipynb", ".pyc")
+        and not any(part.startswith((".", "_")) for part in file.relative_to(folder).parts[:-1])
+    )
+
+
+def _version(name):
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+# The Sphinx extension.
+
+
+def _chapters(app, docnames):
+    paths = {docname: Path(app.env.doc2path(docname)) for docname in docnames}
+    return {d: p for d, p in paths.items() if p.suffix == ".ipynb" and code_cells(json.loads(p.read_text("utf-8")))}
+
+
+def _read_again(app, env, added, changed, removed):
+    """Names the chapters whose outputs are out of date although their files are not."""
+    read = getattr(env, "executed_keys", {})
+    return [d for d, path in _chapters(app, env.found_docs - added).items() if read.get(d) != key(path)]
+
+
+def _execute_missing(app, env, docnames):
+    from sphinx.errors import SphinxError
+    from sphinx.util import logging
+
+    chapters = _chapters(app, docnames)
+    keys = {docname: key(path) for docname, path in chapters.items()}
+    missing = [path for docname, path in chapters.items() if not copy_of(path, keys[docname]).exists()]
+    tell = logging.getLogger(__name__).info
+    if chapters:
+        tell(f"{len(missing)} of {len(chapters)} chapters to execute, the others have fresh outputs in {COPIES}")
+    if failed := execute(missing, tell) if missing else {}:
+        tracebacks = "\n\n".join(f"{path.relative_to(ROOT)}:\n{text}" for path, text in failed.items())
+        raise SphinxError(f"{len(failed)} of {len(chapters)} chapters failed\n\n{tracebacks}")
+    env.executed_keys = getattr(env, "executed_keys", {}) | keys
+
+
+def _put_outputs_in(app, docname, source):
+    """Gives Sphinx the chapter as it stands in the sources with the outputs of its executed copy."""
+    if docname not in _chapters(app, [docname]):
+        return
+    notebook = json.loads(source[0])
+    copy = json.loads(copy_of(Path(app.env.doc2path(docname)), app.env.executed_keys[docname]).read_text("utf-8"))
+    for cell, done in zip(code_cells(notebook), code_cells(copy), strict=True):
+        cell["outputs"], cell["execution_count"] = done["outputs"], done["execution_count"]
+    source[0] = json.dumps(notebook)
+
+
+def _ship_mathjax(app, exception):
+    """Copies what the pages need of MathJax, which a package brings: 2 of its 24 MB."""
+    if exception or app.builder.format != "html":
+        return
+    package = Path(util.find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax"
+    target = Path(app.outdir) / "_static" / "mathjax"
+    for part in ("input/tex/extensions", "output/chtml/fonts/woff-v2"):
+        shutil.copytree(package / part, target / part, dirs_exist_ok=True)
+    shutil.copy(package / "tex-chtml.js", target)
+
+
+def setup(app):
+    app.connect("env-get-outdated", _read_again)
+    app.connect("env-before-read-docs", _execute_missing)
+    app.connect("source-read", _put_outputs_in)
+    app.connect("build-finished", _ship_mathjax)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,32 @@
+"""What pytest needs for the whole book: long chapters first, one thread each, executed copies kept for the site."""
+
+import sys
+from pathlib import Path
+
+from hypothesis import settings
+
+sys.path.insert(0, str(Path(__file__).parent / "book" / "_ext"))
+
+import executed  # sets one thread for each kernel, so it comes before torch
+from nbmake.nb_run import NotebookRun
+
+settings.register_profile("book", deadline=None)  # no test depends on the clock
+settings.load_profile("book")
+
+_execute = NotebookRun.execute
+
+
+def _execute_and_keep(run):
+    path = Path(run.filename)
+    key = executed.key(path)
+    result = _execute(run)
+    if result.error is None:
+        executed.keep(path, key, result.nb)
+    return result
+
+
+NotebookRun.execute = _execute_and_keep
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: -executed.minutes(item.path) if item.path.suffix == ".ipynb" else 0)

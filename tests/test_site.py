@@ -1,0 +1,132 @@
+"""The built site, in a browser: nothing fetched from elsewhere, no error, readable on a phone, maths drawn.
+
+Runs where BOOK_SITE names a built site, as .ci/run does: BOOK_SITE=_build/html pytest -n 0 tests/test_site.py
+"""
+
+import os
+import re
+import shutil
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+if not os.environ.get("BOOK_SITE"):
+    pytest.skip("BOOK_SITE names no built site", allow_module_level=True)
+
+SITE = Path(os.environ["BOOK_SITE"]).resolve()
+PAGES = sorted(page.relative_to(SITE).as_posix() for page in SITE.rglob("*.html") if "_static" not in page.parts)
+CHAPTERS = [page for page in PAGES if page.startswith("book/")]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-sync"
+WIDTHS = {"phone": 360, "desktop": 1440}
+
+
+@pytest.fixture(scope="module")
+def address():
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(SITE)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if not executable:
+        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
+    with pytest.importorskip("playwright.sync_api").sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS.split())
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser, address):
+    """Opens a page; whatever it fetches from elsewhere, misses or throws is in `visit.problems`."""
+    contexts, problems = [], []
+
+    def open_page(path, width=WIDTHS["desktop"], scheme="light"):
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        contexts.append(context)
+
+        def guard(route):
+            if route.request.url.startswith((address, "data:", "blob:")):
+                return route.continue_()
+            problems.append(f"fetches {route.request.url}")
+            return route.abort()
+
+        context.route("**/*", guard)
+        page = context.new_page()
+        page.on("pageerror", lambda error: problems.append(f"throws {error}"))
+        page.on("console", lambda line: problems.append(f"logs {line.text}") if line.type == "error" else None)
+        page.on("response", lambda r: problems.append(f"misses {r.url}") if r.status >= 400 else None)
+        page.goto(address + path, wait_until="networkidle")
+        page.wait_for_function("!window.MathJax || !MathJax.startup || MathJax.startup.promise.then(() => true)")
+        return page
+
+    open_page.problems = problems
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def test_the_site_has_its_pages():
+    assert {"index.html", "search.html", "book/index.html", "book/references.html"} <= set(PAGES)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("path", PAGES)
+def test_page_stands_alone_and_fits(visit, path, width):
+    page = visit(path, WIDTHS[width])
+    overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert not visit.problems
+    assert overflow <= 0, f"the page scrolls {overflow} px sideways"
+
+
+@pytest.mark.parametrize("path", CHAPTERS)
+def test_maths_is_drawn(visit, path):
+    page = visit(path)
+    written = page.locator("article .math").count()
+    assert page.locator("article mjx-container").count() >= written
+    assert page.locator("mjx-merror").count() == 0
+    words = page.evaluate(
+        """() => { const copy = document.querySelector("article").cloneNode(true);
+                   copy.querySelectorAll("pre, code, script, style, mjx-container").forEach(e => e.remove());
+                   return copy.textContent; }"""
+    )
+    assert not re.findall(r".{0,30}(?:\$|\\[a-zA-Z(\[]).{0,30}", words)
+
+
+@pytest.mark.parametrize("path", CHAPTERS)
+def test_figures_have_alternative_text_and_true_colours(visit, path):
+    page = visit(path, scheme="dark")
+    for image in page.locator("article img").all():
+        alt = image.get_attribute("alt") or ""
+        source = image.get_attribute("src")
+        assert len(alt.split()) >= 4, f"{source} has the alternative text {alt!r}"
+        assert image.evaluate("e => e.complete && e.naturalWidth > 0"), f"{source} is not shown"
+        assert image.evaluate("e => getComputedStyle(e).filter") == "none", f"{source} is recoloured in dark mode"
+
+
+@pytest.mark.parametrize("path", CHAPTERS)
+def test_cells_leave_no_warnings_in_the_page(visit, path):
+    page = visit(path)
+    assert page.locator("article .output.stderr, article .output.traceback").all_inner_texts() == []
+
+
+def test_the_first_address_leads_to_the_book(visit, address):
+    page = visit("")
+    page.wait_for_url(address + "book/index.html")
+
+
+def test_search_finds(visit):
+    page = visit("search.html?q=model")
+    page.wait_for_selector("#search-results li a")
+    assert not visit.problems
