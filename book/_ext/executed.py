@@ -15,13 +15,14 @@ import os
 import platform
 import re
 import shutil
+import sys
 import time
 from importlib import metadata, util
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 ROOT = Path(__file__).parents[2]
 COPIES = ROOT / "_build" / "executed"
@@ -79,13 +80,16 @@ def execute(paths, tell=print):
     """Execute chapters, AT_ONCE at a time, the longest first; keep the copies.
 
     Returns:
-        dict from the path of each chapter that failed to its traceback.
+        the paths of the chapters that failed; their tracebacks are printed.
+
+    Raises:
+        DeadKernelError: a kernel was killed, by Ctrl-C or for want of memory; nothing more is executed.
     """
     return asyncio.run(_execute_all(sorted(paths, key=minutes, reverse=True), tell))
 
 
 async def _execute_all(paths, tell):
-    slots, failed = asyncio.Semaphore(AT_ONCE), {}
+    slots, failed = asyncio.Semaphore(AT_ONCE), []
 
     async def one(path):
         async with slots:
@@ -96,8 +100,11 @@ async def _execute_all(paths, tell):
             try:
                 await client.async_execute()
             except (CellExecutionError, CellTimeoutError) as error:
-                failed[path] = str(error)
-                tell(f"{path.stem}: FAILED after {time.perf_counter() - started:.0f} s\n{error}")
+                failed.append(path)
+                tell(f"{path.stem}: failed after {time.perf_counter() - started:.0f} s")
+                print(error, file=sys.stderr)
+            except DeadKernelError as error:
+                raise DeadKernelError(f"{path.stem}: its kernel was interrupted or killed (out of memory?)") from error
             else:
                 keep(path, of_key, notebook)
                 tell(f"{path.stem}: executed in {time.perf_counter() - started:.0f} s")
@@ -148,9 +155,12 @@ def _execute_missing(app, env, docnames):
     tell = logging.getLogger(__name__).info
     if chapters:
         tell(f"{len(missing)} of {len(chapters)} chapters to execute, the others have fresh outputs in {COPIES}")
-    if failed := execute(missing, tell) if missing else {}:
-        tracebacks = "\n\n".join(f"{path.relative_to(ROOT)}:\n{text}" for path, text in failed.items())
-        raise SphinxError(f"{len(failed)} of {len(chapters)} chapters failed\n\n{tracebacks}")
+    try:
+        failed = execute(missing, tell)
+    except DeadKernelError as error:
+        raise SphinxError(str(error)) from error
+    if failed:
+        raise SphinxError(f"failed, see the traceback above: {', '.join(path.name for path in failed)}")
     env.executed_keys = getattr(env, "executed_keys", {}) | keys
 
 
