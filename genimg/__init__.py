@@ -9,6 +9,6 @@ from genimg.runtime import setup, show, stamp
 from genimg.training import History, fit
 
 __all__ = [
-    "History", "Images", "augment", "data", "fit", "gan", "load_images", "oracle", "plots", "runtime", "setup", "shapes",
-    "show", "stamp", "training", "vae",
+    "History", "Images", "augment", "data", "fit", "gan", "load_images", "oracle", "plots", "runtime", "setup",
+    "shapes", "show", "stamp", "training", "vae",
 ]  # fmt: skip

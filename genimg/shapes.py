@@ -8,7 +8,6 @@ import math
 
 import torch
 
-
 KINDS = ("disc", "square", "triangle", "cross", "star", "ring")
 
 #: Factor name -> range drawn from when the caller does not say otherwise.

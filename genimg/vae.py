@@ -116,8 +116,7 @@ class Encoder(nn.Module):
         widths = [channels, *level_widths(size, width, max_width)]
         self.first = nn.Conv2d(channels, widths[1], 3, padding=1)
         self.levels = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(a, b, 4, stride=2, padding=1), _norm(b), nn.SiLU())
-            for a, b in pairwise(widths[1:])
+            nn.Sequential(nn.Conv2d(a, b, 4, stride=2, padding=1), _norm(b), nn.SiLU()) for a, b in pairwise(widths[1:])
         )
         self.last = nn.Linear(widths[-1] * 16, 2 * z_dim)
 

@@ -118,7 +118,7 @@ def test_importing_genimg_needs_neither_torchvision_nor_sklearn():
 
 def save(path, mode="RGB", size=(20, 30), colour=None, **options):
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new(mode, size, colour or {"L": 99, "RGB": (10, 20, 30), "RGBA": (10, 20, 30, 255)}[mode]).save(path, **options)
+    Image.new(mode, size, colour or (10, 20, 30)).save(path, **options)
 
 
 def test_folder_of_any_depth_in_a_fixed_order(tmp_path):
@@ -248,9 +248,7 @@ def test_each_epoch_shows_every_picture_once(n, batch, seed):
 
 def test_batches_obey_their_seed():
     pixels = load_images("digits").pixels
-    first, again, other = (
-        torch.cat(list(itertools.islice(data.batches(pixels, 50, seed=s), 40))) for s in (0, 0, 1)
-    )
+    first, again, other = (torch.cat(list(itertools.islice(data.batches(pixels, 50, seed=s), 40))) for s in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert not torch.equal(first[:203], first[1797:])  # the second epoch has an order of its own

@@ -112,7 +112,10 @@ def test_r1_against_finite_differences():
 
 @settings(max_examples=12, deadline=None)
 @given(
-    size=st.sampled_from([8, 16, 32, 64]), channels=st.sampled_from([1, 3]), n=st.integers(1, 3), z_dim=st.integers(1, 40)
+    size=st.sampled_from([8, 16, 32, 64]),
+    channels=st.sampled_from([1, 3]),
+    n=st.integers(1, 3),
+    z_dim=st.integers(1, 40),
 )
 def test_networks_fit_each_other(size, channels, n, z_dim):
     generator = gan.Generator(size, channels, z_dim, width=4, max_width=8).eval()
