@@ -105,13 +105,16 @@ def test_maths_is_drawn(visit, path):
 
 
 @pytest.mark.parametrize("path", CHAPTERS)
-def test_figures_have_alternative_text_and_true_colours(visit, path):
-    page = visit(path, scheme="dark")
+def test_figures_have_alternative_text_true_colours_and_proportions(visit, path):
+    page = visit(path, WIDTHS["phone"], scheme="dark")
     for image in page.locator("article img").all():
         alt = image.get_attribute("alt") or ""
         source = image.get_attribute("src")
         assert len(alt.split()) >= 4, f"{source} has the alternative text {alt!r}"
         assert image.evaluate("e => e.complete && e.naturalWidth > 0"), f"{source} is not shown"
+        shape = "e => (e.width / e.height) / (e.naturalWidth / e.naturalHeight)"
+        folded = image.evaluate("e => e.closest('details:not([open])') !== null")
+        assert folded or image.evaluate(shape) == pytest.approx(1, abs=0.1), f"{source} is squeezed"
         assert image.evaluate("e => getComputedStyle(e).filter") == "none", f"{source} is recoloured in dark mode"
 
 

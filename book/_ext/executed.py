@@ -28,7 +28,8 @@ ROOT = Path(__file__).parents[2]
 COPIES = ROOT / "_build" / "executed"
 LIBRARIES = ("ipykernel", "matplotlib", "numpy", "pillow", "scikit-learn", "scipy", "torch", "torchvision")
 CELL_SECONDS = 1800  # generous: it only ends a cell that hangs
-AT_ONCE = min(4, os.cpu_count() or 1)
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+AT_ONCE = min(4, CORES)  # a chapter may use 2 GB of memory
 
 # Kernels share the cores, and torch's threads would fight over them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -175,6 +176,12 @@ def _put_outputs_in(app, docname, source):
     source[0] = json.dumps(notebook)
 
 
+def _note_static_files(app, config):
+    """Makes an edit of the style sheet a change of configuration; Sphinx would not see it and keep the old one."""
+    files = sorted((ROOT / "book" / "_static").iterdir())
+    config.book_static = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
 def _ship_mathjax(app, exception):
     """Copies what the pages need of MathJax, which a package brings: 2 of its 24 MB."""
     if exception or app.builder.format != "html":
@@ -187,6 +194,8 @@ def _ship_mathjax(app, exception):
 
 
 def setup(app):
+    app.add_config_value("book_static", "", "html")
+    app.connect("config-inited", _note_static_files)
     app.connect("env-get-outdated", _read_again)
     app.connect("env-before-read-docs", _execute_missing)
     app.connect("source-read", _put_outputs_in)
