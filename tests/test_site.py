@@ -105,6 +105,17 @@ def test_maths_is_drawn(visit, path):
 
 
 @pytest.mark.parametrize("path", CHAPTERS)
+def test_wide_formulas_start_with_their_beginning(visit, path):
+    page = visit(path, WIDTHS["phone"])
+    starts = page.eval_on_selector_all(
+        ".bd-article div.math",
+        "all => all.map(e => e.querySelector('mjx-container').getBoundingClientRect().left - "
+        "e.getBoundingClientRect().left)",
+    )
+    assert all(start > -1 for start in starts), "a formula's left end is out of sight"
+
+
+@pytest.mark.parametrize("path", CHAPTERS)
 def test_figures_have_alternative_text_true_colours_and_proportions(visit, path):
     page = visit(path, WIDTHS["phone"], scheme="dark")
     for image in page.locator("article img").all():
