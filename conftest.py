@@ -1,6 +1,7 @@
 """What pytest needs for the whole book: long chapters first, one thread each, executed copies kept for the site."""
 
 import sys
+from itertools import zip_longest
 from pathlib import Path
 
 from hypothesis import settings
@@ -29,4 +30,14 @@ NotebookRun.execute = _execute_and_keep
 
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: -executed.minutes(item.path) if item.path.suffix == ".ipynb" else 0)
+    """The longest chapters first, each followed by a short test.
+
+    pytest-xdist hands a worker its next item while the last one still runs: of two chapters in a row, the second
+    would wait for the first although the other worker is free.
+    """
+    chapters = sorted(
+        (item for item in items if item.path.suffix == ".ipynb"), key=lambda item: -executed.minutes(item.path)
+    )
+    tests = [item for item in items if item.path.suffix != ".ipynb"]
+    pairs = zip_longest(chapters, tests[: len(chapters)])
+    items[:] = [item for pair in pairs for item in pair if item] + tests[len(chapters) :]
