@@ -3,6 +3,8 @@
 import torch
 import torch.nn.functional as F
 
+from genimg import distributed
+
 POLICIES = ("colour", "translation", "cutout")
 
 
@@ -50,6 +52,11 @@ def _torchvision_v2():
     return v2
 
 
+def mirror(x):
+    """Half of the pictures (N, C, H, W), drawn anew each time, mirrored left to right."""
+    return torch.where(_uniform(x) < 0.5, x.flip(3), x)
+
+
 def diff_augment(x, policy=POLICIES, p=1.0):
     """Differentiable augmentation for a GAN: shown to D at real and generated pictures alike, it does not leak.
 
@@ -76,7 +83,11 @@ def diff_augment(x, policy=POLICIES, p=1.0):
 
 
 def _uniform(x):  # one number per picture: (N, 1, 1, 1)
-    return torch.rand(len(x), 1, 1, 1, device=x.device)
+    return distributed.rows(lambda n: torch.rand(n, 1, 1, 1, device=x.device), len(x))
+
+
+def _integers(end, x):  # one number out of 0 to end - 1 per picture: (N, 1)
+    return distributed.rows(lambda n: torch.randint(0, end, (n, 1), device=x.device), len(x))
 
 
 def _colour(x):
@@ -92,8 +103,7 @@ def _translation(x, share=0.125):
     n, _, height, width = x.shape
     by, bx = round(height * share), round(width * share)
     padded = F.pad(x, (bx, bx, by, by))
-    top = torch.randint(0, 2 * by + 1, (n, 1), device=x.device)
-    left = torch.randint(0, 2 * bx + 1, (n, 1), device=x.device)
+    top, left = _integers(2 * by + 1, x), _integers(2 * bx + 1, x)
     rows = top + torch.arange(height, device=x.device)  # (N, H)
     columns = left + torch.arange(width, device=x.device)  # (N, W)
     each = torch.arange(n, device=x.device).view(n, 1, 1)
@@ -104,8 +114,7 @@ def _translation(x, share=0.125):
 def _cutout(x, share=0.5):
     n, _, height, width = x.shape
     rows, columns = torch.arange(height, device=x.device), torch.arange(width, device=x.device)
-    middle_y = torch.randint(0, height, (n, 1), device=x.device)
-    middle_x = torch.randint(0, width, (n, 1), device=x.device)
+    middle_y, middle_x = _integers(height, x), _integers(width, x)
     inside_y = (rows - middle_y).abs() <= height * share / 2  # (N, H)
     inside_x = (columns - middle_x).abs() <= width * share / 2  # (N, W)
     return x.masked_fill((inside_y.unsqueeze(2) & inside_x.unsqueeze(1)).unsqueeze(1), 0.0)

@@ -1,5 +1,6 @@
 """Pictures from anywhere as one uint8 tensor, and endless batches of them in [-1, 1] on the device."""
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 
 from genimg import shapes
+from genimg.errors import DataError
 
 DIGITS, PHOTOS, SHAPES = "digits", "photos", "shapes"
 DOWNLOADED = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10"}
@@ -17,10 +19,6 @@ SOURCES = (DIGITS, PHOTOS, SHAPES, *DOWNLOADED)
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
 SMALLEST, LARGEST = 8, 1024
-
-
-class DataError(ValueError):
-    """A source cannot be read; the message names it and the way out."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,11 @@ class Images:
         labels = None if self.labels is None else self.labels[index]
         factors = None if self.factors is None else {name: value[index] for name, value in self.factors.items()}
         return Images(self.pixels[index], labels, factors, self.classes)
+
+    @property
+    def shape(self):
+        """(N, C, H, W)."""
+        return tuple(self.pixels.shape)
 
     def floats(self, device=None):
         """All pictures as float32 (N, C, H, W) in [-1, 1]."""
@@ -116,7 +119,7 @@ def load_images(source, size=None, n=None, seed=0, **options):
     return images if size is None else Images(_resize(images.pixels, size), images.labels, None, images.classes)
 
 
-def batches(images, batch, seed=0, device="cpu"):
+def batches(images, batch, seed=0, device="cpu", start=0, part=(0, 1)):
     """Endless batches (B, C, H, W), float32 in [-1, 1], channels_last, on the device.
 
     Every picture comes once before any comes again; the order depends on the seed and the epoch alone. The uint8
@@ -124,6 +127,13 @@ def batches(images, batch, seed=0, device="cpu"):
 
     Args:
         images: Images, or a uint8 tensor (N, C, H, W).
+        batch: pictures in a batch, over all processes.
+        start: how many batches to leave out: those that were drawn before.
+        part: (rank, processes): only this process's rows of each batch.
+
+    Raises:
+        DataError: not uint8 pictures, or none.
+        ValueError: the batch cannot be shared evenly.
     """
     pixels = images.pixels if isinstance(images, Images) else images
     if pixels.dtype != torch.uint8 or pixels.dim() != 4 or len(pixels) == 0:
@@ -132,15 +142,37 @@ def batches(images, batch, seed=0, device="cpu"):
             f"genimg.data.to_bytes turns floats in [-1, 1] into them"
         )
     pixels = pixels.to(device)
-    epoch, waiting = 0, torch.empty(0, dtype=torch.long)
+    for index in _indices(len(pixels), batch, seed, start, part):
+        x = to_floats(pixels[index.to(pixels.device, non_blocking=True)])  # (B, C, H, W)
+        yield x.contiguous(memory_format=torch.channels_last)
+
+
+def _indices(n, batch, seed, start, part):
+    """Endless batches of indices (B / processes,) into n pictures: one permutation an epoch, end to end."""
+    rank, processes = part
+    if batch % processes:
+        raise ValueError(f"a batch of {batch} cannot be shared by {processes} processes evenly")
+    own = batch // processes
+    epoch, offset = divmod(start * batch, n)
+    waiting = _permutation(n, seed, epoch)[offset:]
     while True:
         while len(waiting) < batch:
-            generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-            waiting = torch.cat([waiting, torch.randperm(len(pixels), generator=generator)])
             epoch += 1
+            waiting = torch.cat([waiting, _permutation(n, seed, epoch)])
         index, waiting = waiting[:batch], waiting[batch:]
-        x = to_floats(pixels[index.to(pixels.device)])  # (B, C, H, W)
-        yield x.contiguous(memory_format=torch.channels_last)
+        yield index[rank * own : (rank + 1) * own]
+
+
+def _permutation(n, seed, epoch):
+    return torch.randperm(n, generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
+
+
+def fingerprint(images):
+    """A short hash of the pictures, so that a run can tell whether they are the same as before."""
+    pixels = images.pixels.contiguous()
+    digest = hashlib.sha256(repr(tuple(pixels.shape)).encode())
+    digest.update(pixels.numpy().data)
+    return digest.hexdigest()[:16]
 
 
 def data_folder():

@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from genimg import distributed
 from genimg.augment import diff_augment
-from genimg.training import Model
+from genimg.model import Model, reset_statistics
 
 
 class Generator(nn.Module):
@@ -103,6 +104,22 @@ def g_non_saturating(logits_real, logits_fake):
     return F.softplus(-logits_fake)
 
 
+def d_sigmoid_bce(logits_real, logits_fake):
+    """`d_minimax` by way of the probability, as tutorials write it: sigmoid, then binary cross-entropy.
+
+    In float32 sigmoid(17) is already 1: beyond, the logarithm is cut at -100 and the gradient is lost.
+    """
+    p_real, p_fake = torch.sigmoid(logits_real), torch.sigmoid(logits_fake)
+    real = F.binary_cross_entropy(p_real, torch.ones_like(p_real), reduction="none")
+    return real + F.binary_cross_entropy(p_fake, torch.zeros_like(p_fake), reduction="none")
+
+
+def g_sigmoid_bce(logits_real, logits_fake):
+    """`g_non_saturating` by way of the probability; see `d_sigmoid_bce`."""
+    p_fake = torch.sigmoid(logits_fake)
+    return F.binary_cross_entropy(p_fake, torch.ones_like(p_fake), reduction="none")
+
+
 def d_hinge(logits_real, logits_fake):
     """max(0, 1 - l_real) + max(0, 1 + l_fake) (Miyato et al. 2018, https://arxiv.org/abs/1802.05957)."""
     return F.relu(1 - logits_real) + F.relu(1 + logits_fake)
@@ -132,6 +149,7 @@ def g_relativistic(logits_real, logits_fake):
 LOSSES = {
     "minimax": (d_minimax, g_minimax),
     "non_saturating": (d_minimax, g_non_saturating),
+    "sigmoid_bce": (d_sigmoid_bce, g_sigmoid_bce),
     "hinge": (d_hinge, g_raise),
     "wasserstein": (d_wasserstein, g_raise),
     "relativistic": (d_relativistic, g_relativistic),
@@ -160,6 +178,8 @@ class GAN(Model):
 
     Args:
         size, channels, z_dim: the pictures' size and channels, the noise's length.
+        generator, discriminator: networks of your own in place of those built from the sizes; the generator has an
+            attribute `z_dim`. A discriminator with batch norm sees real and generated pictures in separate batches.
         width, d_width: channels at full resolution in generator and discriminator.
         loss: a name out of `LOSSES`.
         r1, r2: weights of the zero-centred penalties: loss + r1 / 2 * |grad logit(x_real)|^2 + r2 / 2 * the same at
@@ -178,19 +198,20 @@ class GAN(Model):
 
     def __init__(
         self, size=16, channels=1, z_dim=32, width=24, d_width=24, max_width=96, loss="relativistic", r1=0.1, r2=0.1,
-        wgan=None, every=4, augment=None, augment_p=1.0, lr=1e-3, betas=(0.0, 0.99),
+        wgan=None, every=4, augment=None, augment_p=1.0, lr=1e-3, betas=(0.0, 0.99), generator=None, discriminator=None,
     ):  # fmt: skip
         super().__init__()
         if loss not in LOSSES:
             raise ValueError(f"loss {loss!r}; there are {', '.join(LOSSES)}")
-        self.generator = Generator(size, channels, z_dim, width, max_width)
-        self.discriminator = Discriminator(size, channels, d_width, 2 * max_width)
+        self.generator = generator or Generator(size, channels, z_dim, width, max_width)
+        self.discriminator = discriminator or Discriminator(size, channels, d_width, 2 * max_width)
         self.d_loss, self.g_loss = LOSSES[loss]
+        self.relativistic = loss == "relativistic"
+        self.mixes = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.discriminator.modules())
         self.r1, self.r2, self.every = r1, r2, every
         self.wgan = (10.0 if loss == "wasserstein" else 0.0) if wgan is None else wgan
         self.augment, self.augment_p = augment, augment_p
         self.lr, self.betas = lr, betas
-        self.steps_done = 0
 
     def optimisers(self):
         """One Adam for each network; `step` uses them in turn."""
@@ -201,8 +222,7 @@ class GAN(Model):
 
     def noise(self, n, generator=None):
         """z ~ N(0, I), (n, z_dim)."""
-        device = self.generator.last.weight.device
-        return torch.randn(n, self.generator.z_dim, generator=generator, device=device)
+        return torch.randn(n, self.generator.z_dim, generator=generator, device=self.device())
 
     def step(self, x_real):
         """One update of D, then one of G, on a batch of real pictures (N, C, H, W) in [-1, 1].
@@ -218,15 +238,18 @@ class GAN(Model):
 
     def d_step(self, x_real):
         with self.autocast(), torch.no_grad():  # no gradient of D's loss may reach G
-            x_fake = self.generator(self.noise(len(x_real)))
+            x_fake = self.generator(distributed.rows(self.noise, len(x_real)))
         x_real, x_fake = self.seen(x_real), self.seen(x_fake)
         penalised = self.steps_done % self.every == 0 and (self.r1 or self.r2 or self.wgan)
         if penalised:  # squared gradients of gradients: in float32
             x_real, x_fake = x_real.detach().requires_grad_(), x_fake.detach().requires_grad_()
-            logits_real, logits_fake = self.discriminator(x_real), self.discriminator(x_fake)
+            d = self.net("discriminator")
+            logits_real, logits_fake = d(x_real), d(x_fake)
         else:
             with self.autocast():
-                logits_real, logits_fake = self.discriminator(torch.cat([x_real, x_fake])).chunk(2)
+                d = self.net("discriminator", fast=True)
+                both = (d(x_real), d(x_fake)) if self.mixes else d(torch.cat([x_real, x_fake])).chunk(2)
+            logits_real, logits_fake = both
         loss = self.d_loss(logits_real, logits_fake).mean()
         losses = {"loss_d": loss, "logit_real": logits_real.mean(), "logit_fake": logits_fake.mean()}
         if penalised:
@@ -246,9 +269,12 @@ class GAN(Model):
     def g_step(self, x_real):
         self.discriminator.requires_grad_(False)  # G's loss trains G alone: D's gradients would be thrown away
         with self.autocast():
-            logits_fake = self.discriminator(self.seen(self.generator(self.noise(len(x_real)))))
-            with torch.no_grad():
-                logits_real = self.discriminator(self.seen(x_real))
+            x_fake = self.net("generator", fast=True)(distributed.rows(self.noise, len(x_real)))
+            logits_fake = self.discriminator(self.seen(x_fake))
+            logits_real = None
+            if self.relativistic:
+                with torch.no_grad():
+                    logits_real = self.discriminator(self.seen(x_real))
         loss = self.g_loss(logits_real, logits_fake).mean()
         self.update("g", loss)
         self.discriminator.requires_grad_(True)
@@ -259,17 +285,13 @@ class GAN(Model):
         return diff_augment(x, self.augment, self.augment_p) if self.augment else x
 
     @torch.no_grad()
-    def calibrate(self, batches=20, batch=128):
+    def calibrate(self, batches=()):
         """Run the averaged generator's batch-norm statistics anew: the raw one's belong to other weights."""
-        average = self.average["generator"].train()
-        norms = [m for m in average.modules() if isinstance(m, nn.BatchNorm2d)]
-        for m in norms:
-            m.reset_running_stats()
-            m.momentum = None  # a plain mean over the batches that follow
-        generator = torch.Generator(self.generator.last.weight.device).manual_seed(0)
-        for _ in range(batches):
-            average(self.noise(batch, generator))
-        average.eval()
+        if reset_statistics(self.average["generator"]):
+            generator = torch.Generator(self.device()).manual_seed(0)
+            for _ in range(20):
+                self.average["generator"](self.noise(128, generator))
+        self.average["generator"].eval()
 
     @torch.no_grad()
     def sample(self, n=None, seed=None, z=None, averaged=True):
@@ -281,8 +303,7 @@ class GAN(Model):
             averaged: the averaged generator, or the one in training as it stands (both with running statistics).
         """
         if z is None:
-            device = self.generator.last.weight.device
-            z = self.noise(n, None if seed is None else torch.Generator(device).manual_seed(seed))
+            z = self.noise(n, None if seed is None else torch.Generator(self.device()).manual_seed(seed))
         net = self.average["generator"] if averaged else self.generator
         was_training = net.training
         net.eval()

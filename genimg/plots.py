@@ -133,8 +133,12 @@ def interpolation(decode, ends, steps=8, ax=None):
         decode: function (N, z_dim) -> pictures.
         ends: (pairs, 2, z_dim).
     """
-    z = torch.cat([between(a, b, steps) for a, b in ends])
-    return grid(decode(z), columns=steps, ax=ax)
+    return grid(interpolated(decode, ends, steps), columns=steps, ax=ax)
+
+
+def interpolated(decode, ends, steps=8):
+    """The pictures of `interpolation`, (pairs * steps, C, H, W)."""
+    return decode(torch.cat([between(a, b, steps) for a, b in ends]))
 
 
 def scatter2d(points, colour=None, ax=None, size=6, labels=("$z_1$", "$z_2$"), names=()):

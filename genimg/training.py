@@ -1,71 +1,21 @@
-"""The one training loop: `fit(model, images, steps=...)`, and what a model has to offer it.
+"""The one training loop: `fit(model, images, steps=...)`, and `Training`, the same run step by step.
 
 The loop knows no architecture and no loss. It draws batches, sets the learning rate, calls `model.step`, averages
 weights, keeps the history on the device and reads it back once in a while.
 """
 
-import copy
+import dataclasses
+import itertools
 import math
-import sys
 import time
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import nn
 
-from genimg import data, runtime
-
-
-class Model(nn.Module):
-    """What GAN, VAE and Flow have in common.
-
-    A subclass names in `averaged` the submodules whose weights are averaged, and has:
-        optimisers() -> dict name -> torch optimiser, made once the parameters are on their device;
-        step(x) -> dict name -> 0-d detached tensor, after updating the weights on the batch (N, C, H, W);
-        sample(n) -> (n, C, H, W) in [-1, 1].
-    """
-
-    averaged: tuple[str, ...] = ()
-
-    def __init__(self):
-        super().__init__()
-        self.average = nn.ModuleDict()
-        self.optimiser = {}
-        self.dtype = torch.float32
-
-    def prepare(self, device):
-        """Move to the device in channels_last, start the averages, make the optimisers."""
-        self.to(device, memory_format=torch.channels_last)
-        self.dtype = runtime.fast_dtype(device)
-        for name in self.averaged:
-            self.average[name] = copy.deepcopy(self.get_submodule(name)).requires_grad_(False).eval()
-        self.optimiser = self.optimisers()
-        self.train()
-        self.average.eval()
-
-    def autocast(self):
-        """Convolutions and dense layers in bfloat16 where the hardware is fast at it; otherwise nothing."""
-        device = next(self.parameters()).device.type
-        return torch.autocast(device, torch.bfloat16, enabled=self.dtype == torch.bfloat16)
-
-    def update(self, name, loss):
-        """One step of optimiser `name` down the gradient of `loss`."""
-        self.optimiser[name].zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimiser[name].step()
-
-    def calibrate(self):
-        """Called when the averages are final: a model with batch norm re-estimates its statistics here."""
-
-    def optimisers(self):
-        raise NotImplementedError
-
-    def step(self, x):
-        raise NotImplementedError
-
-    def sample(self, n=None, seed=None):
-        raise NotImplementedError
+from genimg import data, distributed, runtime
+from genimg.model import update_average
+from genimg.progress import Progress
 
 
 class Diverged(FloatingPointError):
@@ -113,10 +63,115 @@ class Window:
             self.counts[name] = self.counts.get(name, 0) + 1
 
     def read(self):
-        values = torch.stack([s.float() for s in self.sums.values()]).tolist() if self.sums else []
+        sums = [s.float() for s in self.sums.values()]
+        values = distributed.mean(torch.stack(sums)).tolist() if sums else []
         means = {name: value / self.counts[name] for name, value in zip(self.sums, values, strict=True)}
         self.sums, self.counts = {}, {}
         return means
+
+    def state_dict(self):
+        return {"sums": dict(self.sums), "counts": dict(self.counts)}
+
+    def load_state_dict(self, state, device):
+        self.sums = {name: value.to(device) for name, value in state["sums"].items()}
+        self.counts = dict(state["counts"])
+
+
+class Training:
+    """A run that can be advanced step by step, saved at any step, and continued as if nothing had happened.
+
+    Args: as `fit` has them. The seed is set and the model prepared here.
+
+    Attributes:
+        step: batches done.
+        history: History so far.
+    """
+
+    def __init__(
+        self, model, images, steps, batch=64, seed=0, device=None, every=50, half_life=None, schedule="linear",
+        transform=None,
+    ):  # fmt: skip
+        if steps < 1 or batch < 1 or every < 1:
+            raise ValueError(f"steps={steps}, batch={batch}, every={every}: each has to be at least 1")
+        if schedule not in ("linear", "constant"):
+            raise ValueError(f"schedule {schedule!r}; there are linear and constant")
+        self.model, self.images, self.steps, self.batch, self.seed = model, images, steps, batch, seed
+        self.every, self.schedule, self.transform = every, schedule, transform
+        self.half_life = half_life or steps * batch / 20
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        runtime.seed_everything(seed)
+        model.prepare(self.device)
+        self.base_rates = {name: optimiser.param_groups[0]["lr"] for name, optimiser in model.optimiser.items()}
+        self.step, self.history, self.window, self.stream = 0, History(), Window(), None
+
+    def advance(self):
+        """One batch. Returns the means of the losses where they are read back (each `every` steps), else None.
+
+        Raises:
+            Diverged: a loss is NaN or infinite.
+        """
+        started = time.perf_counter()
+        if self.stream is None:
+            part = (distributed.rank(), distributed.size())
+            self.stream = data.batches(
+                self.images, self.batch, seed=self.seed, device=self.device, start=self.step, part=part
+            )
+        factor = rate(self.step, self.steps, self.schedule)
+        for name, optimiser in self.model.optimiser.items():
+            optimiser.param_groups[0]["lr"] = self.base_rates[name] * factor
+        x = next(self.stream)
+        self.window.add(self.model.step(self.transform(x) if self.transform else x))
+        self.step += 1
+        update_average(self.model, decay_after(self.step, self.batch, self.half_life))
+        means = None
+        if self.step % self.every == 0 or self.step == self.steps:
+            means = self.window.read()
+            self.history.add(self.step, means)
+            _stop_if_diverged(means, self.step, self.every, self.base_rates)
+        self.history.seconds += time.perf_counter() - started
+        self.history.images_seen = self.step * self.batch
+        return means
+
+    def finish(self):
+        """Make the averages ready for use: batch-norm statistics are estimated anew. Changes nothing in training."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+        stream = data.batches(self.images, min(self.batch, len(self.images)), seed=self.seed, device=self.device)
+        try:
+            self.model.calibrate(itertools.islice(stream, 20))
+        finally:
+            stream.close()
+
+    def state_dict(self):
+        """All that the next step depends on, in plain containers and tensors (`torch.load` with weights_only)."""
+        return {
+            "step": self.step,
+            "steps_done": self.model.steps_done,
+            "model": self.model.state_dict(),
+            "optimisers": {name: optimiser.state_dict() for name, optimiser in self.model.optimiser.items()},
+            "window": self.window.state_dict(),
+            "history": dataclasses.asdict(self.history),
+            "random": torch.get_rng_state(),
+            "random_gpu": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+        }
+
+    def load_state_dict(self, state):
+        """Go on from a `state_dict`.
+
+        Raises:
+            KeyError, RuntimeError, ValueError: it belongs to another model.
+        """
+        self.model.load_state_dict(state["model"])
+        if state["optimisers"].keys() != self.model.optimiser.keys():
+            raise KeyError(f"optimisers {', '.join(state['optimisers'])}, not {', '.join(self.model.optimiser)}")
+        for name, optimiser in self.model.optimiser.items():
+            optimiser.load_state_dict(state["optimisers"][name])
+        self.window.load_state_dict(state["window"], self.device)
+        self.history = History(**state["history"])
+        self.step, self.model.steps_done, self.stream = state["step"], state["steps_done"], None
+        torch.set_rng_state(state["random"].cpu())
+        if state["random_gpu"] is not None and self.device.type == "cuda":
+            torch.cuda.set_rng_state(state["random_gpu"].cpu(), self.device)
 
 
 def fit(
@@ -127,9 +182,9 @@ def fit(
 
     Args:
         model: a GAN, VAE or Flow.
-        images: `data.Images`, or a uint8 tensor (N, C, H, W).
+        images: `data.Images`, `folder.Stream`, or a uint8 tensor (N, C, H, W).
         steps: how many batches.
-        batch: pictures in a batch.
+        batch: pictures in a batch, over all processes together.
         seed: of the batches' order and of the noise the model draws.
         device: None takes the GPU where there is one.
         every: how often, in steps, the losses are read back.
@@ -146,36 +201,16 @@ def fit(
         Diverged: a loss is NaN or infinite.
         ValueError: an argument out of range.
     """
-    if steps < 1 or batch < 1 or every < 1:
-        raise ValueError(f"steps={steps}, batch={batch}, every={every}: each has to be at least 1")
-    if schedule not in ("linear", "constant"):
-        raise ValueError(f"schedule {schedule!r}; there are linear and constant")
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    runtime.seed_everything(seed)
-    model.prepare(device)
-    base_rates = {name: optimiser.param_groups[0]["lr"] for name, optimiser in model.optimiser.items()}
-    half_life = half_life or steps * batch / 20
-    history, window, started = History(), Window(), time.perf_counter()
+    training = Training(model, images, steps, batch, seed, device, every, half_life, schedule, transform)
     with Progress(steps, label) as progress:
-        stream = data.batches(images, batch, seed=seed, device=device)
-        for step in range(1, steps + 1):
-            for name, optimiser in model.optimiser.items():
-                optimiser.param_groups[0]["lr"] = base_rates[name] * rate(step - 1, steps, schedule)
-            x = next(stream)
-            window.add(model.step(transform(x) if transform else x))
-            update_average(model, decay_after(step, batch, half_life))
-            if step % every == 0 or step == steps:
-                means = window.read()
-                history.add(step, means)
-                _stop_if_diverged(means, step, every, base_rates)
-                progress.update(step, means)
+        while training.step < steps:
+            means = training.advance()
+            if means is not None:
+                progress.update(training.step, means)
                 if callback:
-                    callback(step, model)
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-    history.seconds, history.images_seen = time.perf_counter() - started, steps * batch
-    model.calibrate()
-    return history
+                    callback(training.step, model)
+    training.finish()
+    return training.history
 
 
 def rate(step, steps, schedule):
@@ -191,14 +226,6 @@ def decay_after(step, batch, half_life):
     return min(0.5 ** (batch / half_life), 1 - 1 / step)
 
 
-@torch.no_grad()
-def update_average(model, decay):
-    """average <- decay * average + (1 - decay) * weights. Buffers are left alone: `Model.calibrate` makes them."""
-    for name, average in model.average.items():
-        olds, news = list(average.parameters()), list(model.get_submodule(name).parameters())
-        torch._foreach_lerp_(olds, news, 1 - decay)
-
-
 def _stop_if_diverged(means, step, every, rates):
     bad = [name for name, value in means.items() if not math.isfinite(value)]
     if bad:
@@ -208,55 +235,3 @@ def _stop_if_diverged(means, step, every, rates):
             f"Usual causes: pictures outside [-1, 1], a learning rate too high (it is {max(rates.values()):g}: try a "
             f"third), a penalty's weight too large. The model holds the weights it diverged with: build it anew."
         )
-
-
-class Progress:
-    """One line that tells how far a run is: a bar on a terminal, a line that is replaced in a notebook, and one
-    final line where the output is kept (a built page, a log)."""
-
-    def __init__(self, total, label):
-        self.total, self.label, self.step, self.means = total, label, 0, {}
-
-    def __enter__(self):
-        from tqdm import tqdm
-
-        self.started = self.shown = time.perf_counter()
-        self.bar = self.handle = None
-        if runtime._in_notebook():
-            from IPython.display import Pretty, display
-
-            self.pretty = Pretty
-            self.handle = display(Pretty(self._line()), display_id=True)
-        elif sys.stderr.isatty():
-            self.bar = tqdm(total=self.total, desc=self.label, leave=False)
-        return self
-
-    def update(self, step, means=()):
-        self.means = dict(means)
-        if self.bar:
-            self.bar.set_postfix_str(self._losses(), refresh=False)
-            self.bar.update(step - self.step)
-        self.step = step
-        if self.handle and time.perf_counter() - self.shown > 0.5:
-            self.shown = time.perf_counter()
-            self.handle.update(self.pretty(self._line()))
-
-    def __exit__(self, kind, *_):
-        if self.bar:
-            self.bar.close()
-        if self.handle:
-            self.handle.update(self.pretty(self._line()))
-        elif kind is None:
-            print(self._line(), file=sys.stderr)
-
-    def _line(self):
-        seconds = time.perf_counter() - self.started
-        if self.step < self.total:
-            left = f", {seconds / self.step * (self.total - self.step):.0f} s to go" if self.step else ""
-            state = f"step {self.step:,} of {self.total:,}, {seconds:.0f} s{left}"
-        else:
-            state = f"{self.total:,} steps in {seconds:.0f} s ({1000 * seconds / self.total:.1f} ms each)"
-        return f"{self.label}: {state}" + (f" | {self._losses()}" if self.means else "")
-
-    def _losses(self):
-        return ", ".join(f"{name} {value:.3g}" for name, value in self.means.items())

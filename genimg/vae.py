@@ -11,9 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from genimg import distributed
 from genimg.data import to_bytes, to_floats
 from genimg.gan import level_widths
-from genimg.training import Model
+from genimg.model import Model, reset_statistics
 
 #: Width of one of 256 grey levels in [-1, 1].
 BIN = 2 / 255
@@ -91,7 +92,10 @@ def optimal_sigma(x, mean):
 
     Rybkin et al. 2020, https://arxiv.org/abs/2006.13202, section 4.
     """
-    return (x - mean).square().mean().sqrt().clamp(*map(math.exp, LOG_SIGMA_RANGE))
+    squared = (x - mean).square().mean()
+    if distributed.size() > 1:  # of the whole batch; at the optimum no gradient passes through sigma
+        squared = distributed.mean(squared)
+    return squared.sqrt().clamp(*map(math.exp, LOG_SIGMA_RANGE))
 
 
 def importance_bound(log_w):
@@ -134,6 +138,7 @@ class Decoder(nn.Module):
     def __init__(self, size=16, channels=1, z_dim=16, width=32, max_width=128):
         super().__init__()
         widths = level_widths(size, width, max_width)[::-1]
+        self.z_dim = z_dim
         self.dense = nn.Linear(z_dim, widths[0] * 16)
         self.levels = nn.ModuleList(
             nn.Sequential(nn.ConvTranspose2d(a, b, 4, stride=2, padding=1), _norm(b), nn.SiLU())
@@ -163,11 +168,12 @@ class VAE(Model):
 
     Args:
         size, channels, z_dim, width, max_width: of the networks.
+        encoder, decoder: networks of your own in their place; the decoder has an attribute `z_dim`.
         likelihood: "gaussian"; "logistic" (discretised, learned scale); "bernoulli" (for black and white pictures).
         sigma: of the Gaussian: "optimal" (that of each batch; a running mean of it is what the trained model reports),
             "learned" (one parameter), or a positive number.
         beta: weight of the KL; 1 is the ELBO (Higgins et al. 2017 take more).
-        lr: Adam's.
+        lr, betas: Adam's.
 
     Raises:
         ValueError: an unknown likelihood or sigma.
@@ -177,25 +183,26 @@ class VAE(Model):
 
     def __init__(
         self, size=16, channels=1, z_dim=16, width=32, max_width=128, likelihood="gaussian", sigma="optimal", beta=1.0,
-        lr=1e-3,
+        lr=1e-3, betas=(0.9, 0.999), encoder=None, decoder=None,
     ):  # fmt: skip
         super().__init__()
         if likelihood not in LIKELIHOODS:
             raise ValueError(f"likelihood {likelihood!r}; there are {', '.join(LIKELIHOODS)}")
         if sigma not in SIGMAS and not (isinstance(sigma, int | float) and sigma > 0):
             raise ValueError(f"sigma {sigma!r}: it is one of {', '.join(SIGMAS)} or a positive number")
-        self.encoder = Encoder(size, channels, z_dim, width, max_width)
-        self.decoder = Decoder(size, channels, z_dim, width, max_width)
-        self.z_dim, self.dims = z_dim, channels * size * size
-        self.likelihood, self.sigma, self.beta, self.lr = likelihood, sigma, beta, lr
+        self.encoder = encoder or Encoder(size, channels, z_dim, width, max_width)
+        self.decoder = decoder or Decoder(size, channels, z_dim, width, max_width)
+        self.z_dim, self.dims = self.decoder.z_dim, channels * size * size
+        self.likelihood, self.sigma, self.beta, self.lr, self.betas = likelihood, sigma, beta, lr, betas
         start = math.log(sigma) if isinstance(sigma, int | float) else -1.0
         learned = likelihood == "logistic" or sigma == "learned"
         self.log_sigma = nn.Parameter(torch.tensor(start), requires_grad=learned)
+        self.alone = learned  # a parameter outside the networks, whose gradient no process would share
 
     def optimisers(self):
         """One Adam over encoder, decoder and sigma: they minimise one and the same bound."""
         trained = [p for p in self.parameters() if p.requires_grad]
-        return {"vae": torch.optim.Adam(trained, self.lr, fused=True)}
+        return {"vae": torch.optim.Adam(trained, self.lr, self.betas, fused=True)}
 
     def scale(self):
         """sigma of the Gaussian, or scale of the logistic, as it stands: a 0-d tensor."""
@@ -217,9 +224,9 @@ class VAE(Model):
             dict of 0-d detached tensors: loss (nats per picture, with beta), distortion (-log p(x | z)), kl, sigma.
         """
         with self.autocast():
-            mu, logvar = self.encoder(x)
-            z = reparameterise(mu, logvar)
-            decoded = self.decoder(z)
+            mu, logvar = self.net("encoder", fast=True)(x)
+            eps = distributed.rows(lambda n: torch.randn(n, self.z_dim, device=x.device), len(x))
+            decoded = self.net("decoder", fast=True)(reparameterise(mu, logvar, eps))
         scale = optimal_sigma(x, torch.tanh(decoded)) if self.uses_optimal_sigma() else None
         log_p = self.log_likelihood(x, decoded, scale)  # (N,)
         kl = kl_to_standard_normal(mu, logvar).sum(1)  # (N,)
@@ -238,6 +245,18 @@ class VAE(Model):
 
     def uses_optimal_sigma(self):
         return self.likelihood == "gaussian" and self.sigma == "optimal"
+
+    @torch.no_grad()
+    def calibrate(self, batches=()):
+        """Run the averaged networks' batch-norm statistics anew, on pictures; without batch norm nothing happens."""
+        encoder, decoder = self.average["encoder"], self.average["decoder"]
+        found = [reset_statistics(encoder), reset_statistics(decoder)]
+        if any(found):
+            generator = torch.Generator(self.log_sigma.device).manual_seed(0)
+            for x in batches:
+                mu, logvar = encoder(x)
+                decoder(reparameterise(mu, logvar, torch.randn(mu.shape, generator=generator, device=mu.device)))
+        self.average.eval()
 
     @torch.no_grad()
     def encode(self, x, averaged=True):

@@ -27,6 +27,7 @@ def test_losses_equal_their_formulas(real, fake):
     wanted = {
         "minimax": (-math.log(d_real) - math.log(1 - d_fake), math.log(1 - d_fake)),
         "non_saturating": (-math.log(d_real) - math.log(1 - d_fake), -math.log(d_fake)),
+        "sigmoid_bce": (-math.log(d_real) - math.log(1 - d_fake), -math.log(d_fake)),
         "hinge": (max(0, 1 - real) + max(0, 1 + fake), -fake),
         "wasserstein": (fake - real, -fake),
         "relativistic": (

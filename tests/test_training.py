@@ -14,11 +14,12 @@ from torch import nn
 
 import genimg
 from genimg import gan, training, vae
+from genimg.model import Model
 
 PIXELS = torch.randint(0, 256, (40, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
-class Mean(training.Model):
+class Mean(Model):
     """The smallest model: one number, pulled towards the pictures' mean by plain gradient descent."""
 
     averaged = ("level",)

@@ -1,0 +1,249 @@
+"""python -m genimg train | sample | evaluate: a generator for a folder of pictures, from the command line.
+
+Errors that have a way out are one line on stderr and exit code 2; Ctrl-C saves and ends with 130.
+"""
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+EXAMPLES = """
+examples:
+  python -m genimg train gan --data ~/pictures --size 64 --out runs/a     train on a folder; Ctrl-C saves
+  python -m genimg train gan --data ~/pictures --size 64 --out runs/a     the same again goes on from there
+  python -m genimg sample runs/a --n 64 --seed 1 --out grid.png           64 new pictures
+  python -m genimg evaluate runs/a                                        what can be measured of it
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        sys.stderr.write(f"genimg: {' '.join(message.split())} (python -m genimg {self.command} --help tells more)\n")
+        raise SystemExit(2)
+
+    command = ""
+
+
+def parser():
+    """The command line's parser: its defaults and its help are the reference."""
+    p = _Parser(
+        prog="python -m genimg",
+        description="Train a generator on pictures, sample from it, measure it. A part of the book Images from Noise.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    commands = p.add_subparsers(dest="command", required=True, metavar="command")
+    _add_train(commands)
+    _add_sample(commands)
+    _add_evaluate(commands)
+    return p
+
+
+def _command(commands, name, text):
+    command = commands.add_parser(
+        name, help=text, description=text, formatter_class=argparse.ArgumentDefaultsHelpFormatter, allow_abbrev=False
+    )
+    command.command = name
+    return command
+
+
+def _add_train(commands):
+    p = _command(commands, "train", "train a GAN or a VAE in a folder, or go on with what was begun there")
+    p.add_argument("family", choices=("gan", "vae"), help="gan: sharper; vae: steadier, and measures likelihood")
+    where = p.add_argument_group("what and where")
+    where.add_argument("--data", required=True, help="a folder of pictures, or shapes, digits, photos, cifar10, mnist")
+    where.add_argument("--out", required=True, type=Path, help="folder of the run; made if absent")
+    where.add_argument("--size", type=int, default=64, help="width and height in pixels: 16, 32, 64, 128, 256")
+    where.add_argument("--n", type=int, help="at most so many pictures, drawn by the seed")
+    where.add_argument("--background", default="white", help="colour behind transparent pictures: a name or #rrggbb")
+    where.add_argument("--fit", default="crop", help="crop: the centre square; pad: all of it on the background")
+    where.add_argument("--skip-bad", action="store_true", help="leave out files that cannot be read, and list them")
+    where.add_argument("--mirror", action="store_true", help="also show pictures mirrored: right for faces, not text")
+    how = p.add_argument_group("training")
+    how.add_argument("--steps", type=int, default=5000, help="batches; a larger number extends a finished run")
+    how.add_argument("--batch", type=int, default=32, help="pictures a step, over all processes; memory grows with it")
+    how.add_argument("--seed", type=int, default=0, help="of everything random")
+    how.add_argument("--lr", type=float, help="Adam's learning rate; None: 1e-3 (book), 2e-4 (text)")
+    how.add_argument("--networks", default="book", help="book: the improved ones; text: the source text's")
+    how.add_argument("--width", type=int, help="channels at full resolution; None: 32 (book), 64 (text)")
+    how.add_argument("--z-dim", type=int, help="length of the noise vector; None: 128 (gan), 64 (vae)")
+    how.add_argument("--save-every", type=int, default=500, help="steps between checkpoints, each with a grid")
+    a_gan = p.add_argument_group("gan only")
+    a_gan.add_argument("--loss", help="relativistic, non_saturating, hinge, wasserstein, minimax, sigmoid_bce")
+    a_gan.add_argument("--r1", type=float, help="weight of the gradient penalties; larger is calmer. None: 0.1 (book)")
+    a_gan.add_argument(
+        "--diff-augment", nargs="+", default=[], metavar="NAME",
+        help="colour, translation, cutout: what D is shown; for folders under about 10,000 pictures",
+    )  # fmt: skip
+    a_vae = p.add_argument_group("vae only")
+    a_vae.add_argument("--beta", type=float, default=1.0, help="weight of the KL; 1 is the bound on the likelihood")
+    a_vae.add_argument("--sigma", type=_sigma, default="optimal", help="optimal, or a fixed number above 0")
+    machine = p.add_argument_group("machine")
+    machine.add_argument("--device", help="cpu, cuda, cuda:1; None: a GPU where there is one")
+    machine.add_argument("--threads", type=int, help="of torch on a CPU; None: one a core. Results depend on it")
+    machine.add_argument("--workers", type=int, help="processes that read a folder too large for memory")
+    machine.add_argument("--memory", type=float, help="GB that pictures may take before they are streamed from disk")
+    machine.add_argument("--compile", action="store_true", help="torch.compile; worth a try on a GPU")
+
+
+def _add_sample(commands):
+    p = _command(commands, "sample", "draw new pictures from a run")
+    p.add_argument("run", type=Path, help="the run's folder")
+    p.add_argument("--n", type=int, default=64, help="how many; of --interpolate, how many rows")
+    p.add_argument("--seed", type=int, default=0, help="of the noise")
+    p.add_argument("--out", type=Path, help="a .png, or with --each a folder; None: beside the run's grids")
+    p.add_argument("--columns", type=int, default=8, help="pictures in a row")
+    what = p.add_mutually_exclusive_group()
+    what.add_argument("--interpolate", action="store_true", help="rows from one noise vector to another")
+    what.add_argument("--each", action="store_true", help="single files in a folder, at full size")
+    p.add_argument("--overwrite", action="store_true", help="replace what is there")
+    p.add_argument("--device", help="cpu, cuda, ...")
+
+
+def _add_evaluate(commands):
+    p = _command(commands, "evaluate", "measure a run")
+    p.add_argument("run", type=Path, help="the run's folder")
+    p.add_argument("--data", help="pictures to compare with; None: those it was trained on")
+    p.add_argument("--n", type=int, default=500, help="samples drawn, and pictures compared with, at most")
+    p.add_argument("--seed", type=int, default=1, help="of samples and pictures")
+    p.add_argument("--json", action="store_true", help="print JSON")
+    p.add_argument("--device", help="cpu, cuda, ...")
+
+
+def _sigma(text):
+    return text if text == "optimal" else float(text)
+
+
+def main(arguments=None):
+    """Run a command line; returns the exit code."""
+    options = parser().parse_args(arguments)
+    import torch
+
+    from genimg.errors import DataError, RunError
+    from genimg.runs import Stopped
+    from genimg.training import Diverged
+
+    def tell(error, way_out=""):
+        rank = f" (process {os.environ['RANK']})" if int(os.environ.get("WORLD_SIZE", "1")) > 1 else ""
+        print(f"genimg{rank}: {' '.join(str(error).split())}{way_out}", file=sys.stderr)
+        return 2
+
+    try:
+        return {"train": _train, "sample": _sample, "evaluate": _evaluate}[options.command](options)
+    except (DataError, RunError, Diverged) as error:
+        return tell(error)
+    except Stopped as stopped:
+        print(f"genimg: {stopped}", file=sys.stderr)
+        return 130
+    except KeyboardInterrupt:
+        print("genimg: stopped without saving; the last checkpoint is as it was", file=sys.stderr)
+        return 130
+    except (torch.cuda.OutOfMemoryError, MemoryError) as error:
+        return tell(str(error).split(". ")[0] or "out of memory", "; try a smaller --batch, --width or --size")
+    except ImportError as error:
+        return tell(error)
+    except RuntimeError as error:
+        if "DefaultCPUAllocator" in str(error):
+            return tell("not enough memory", "; try a smaller --batch, --width or --size")
+        if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # gloo and nccl tell of a lost peer in errors of many kinds
+            return tell(
+                str(error)[:200], f"; another process may have died. The last checkpoint in {options.out} is whole"
+            )
+        raise
+
+
+def _train(options):
+    from genimg import distributed, runs
+    from genimg.recipes import Recipe
+
+    device = _device(options)
+    recipe = Recipe(
+        family=options.family, data=options.data, size=options.size, n=options.n, steps=options.steps,
+        batch=options.batch, seed=options.seed, networks=options.networks, z_dim=options.z_dim, width=options.width,
+        lr=options.lr, loss=options.loss, r1=options.r1, diff_augment=tuple(options.diff_augment), beta=options.beta,
+        sigma=options.sigma, mirror=options.mirror, background=options.background, fit=options.fit,
+        skip_bad=options.skip_bad,
+    )  # fmt: skip
+    with distributed.joined() as own:
+        runs.train(
+            recipe, options.out, own or device, options.save_every, options.compile, options.workers,
+            None if options.memory is None else int(options.memory * 1e9),
+        )  # fmt: skip
+        if distributed.rank() == 0:
+            print(f"{options.out}: {recipe.steps:,} steps done; python -m genimg sample {options.out} draws from it")
+    return 0
+
+
+def _sample(options):
+    from genimg import data, files, plots, runs
+    from genimg.errors import RunError
+
+    _at_least_one(options, "n", "columns")
+    model, recipe = runs.load(options.run, _device(options))
+    kind = "interpolation" if options.interpolate else "samples"
+    out = options.out or options.run / runs.SAMPLES / (f"{kind}-seed-{options.seed}" + ("" if options.each else ".png"))
+    if out.exists() and not options.overwrite and (out.is_file() or any(out.iterdir())):
+        raise RunError(f"{out} is there already; --overwrite replaces it, --out names another")
+    if not options.each and out.suffix.lower() != ".png":
+        raise RunError(f"--out {out}: a grid is written as .png; --each writes single files into a folder")
+    if options.interpolate:
+        ends = runs.noise(model, 2 * options.n, options.seed).unflatten(0, (options.n, 2))
+        x = plots.interpolated(lambda z: model.sample(z=z), ends, options.columns)
+    else:
+        x = model.sample(options.n, seed=options.seed)
+    if options.each:
+        for i, picture in enumerate(data.to_bytes(x)):
+            files.write_picture(out / f"{i:0{len(str(options.n))}d}.png", plots.tile(picture.unsqueeze(0), 1))
+    else:
+        files.write_picture(out, plots.tile(x, options.columns))
+    print(out)
+    return 0
+
+
+def _evaluate(options):
+    from genimg import evaluation
+
+    _at_least_one(options, "n")
+    result = evaluation.evaluate(options.run, options.data, options.n, options.seed, _device(options))
+    if options.json:
+        print(json.dumps(result, indent=2))
+    else:
+        for name, value in result.items():
+            print(f"{name.replace('_', ' '):44s}{value:.4g}" if isinstance(value, float) else f"{name:44s}{value}")
+    return 0
+
+
+def _at_least_one(options, *names):
+    from genimg.errors import RunError
+
+    for name in names:
+        if not 1 <= getattr(options, name) <= 100_000:
+            raise RunError(f"--{name} {getattr(options, name)}: it has to be from 1 to 100,000")
+
+
+def _device(options):
+    import torch
+
+    from genimg.errors import RunError
+
+    for name in ("threads", "save_every", "workers"):
+        value = getattr(options, name, None)
+        if value is not None and not 1 <= value <= 10**9:
+            raise RunError(f"--{name.replace('_', '-')} {value}: it has to be a whole number of at least 1")
+    if getattr(options, "threads", None):
+        torch.set_num_threads(min(options.threads, 1024))
+    if options.device is None:
+        return None
+    try:
+        device = torch.device(options.device)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise RunError(f"--device {options.device} is not to be had here ({str(error).splitlines()[0]})") from None
+    return device
+
+
+if __name__ == "__main__":
+    sys.exit(main())

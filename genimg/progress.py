@@ -1,0 +1,79 @@
+"""How far a run is, told where the reader looks: terminal, live notebook, built page, log."""
+
+import sys
+import time
+
+from genimg import runtime
+
+
+class Progress:
+    """A bar on a terminal; a line that is replaced in a notebook; one final line where the output is kept (a built
+    page, a log), and before it a line for each call of `log`.
+
+    Args:
+        total: steps of the whole run.
+        label: what the run is called.
+        visible: False shows nothing, as in all but one of several processes.
+    """
+
+    def __init__(self, total, label, visible=True):
+        self.total, self.label, self.visible = total, label, visible
+        self.first = self.step = 0
+        self.means = {}
+
+    def __enter__(self):
+        from tqdm import tqdm
+
+        self.started = self.shown = time.perf_counter()
+        self.bar = self.handle = None
+        if not self.visible:
+            return self
+        if runtime._in_notebook():
+            from IPython.display import Pretty, display
+
+            self.pretty = Pretty
+            self.handle = display(Pretty(self._line()), display_id=True)
+        elif sys.stderr.isatty():
+            self.bar = tqdm(total=self.total, desc=self.label, leave=False)
+        return self
+
+    def begin(self, step):
+        """The run goes on from this step: speed is counted from here."""
+        self.first = self.step = step
+        if self.bar:
+            self.bar.n = self.bar.initial = step
+
+    def update(self, step, means=()):
+        self.means = dict(means)
+        if self.bar:
+            self.bar.set_postfix_str(self._losses(), refresh=False)
+            self.bar.update(step - self.step)
+        self.step = step
+        if self.handle and time.perf_counter() - self.shown > 0.5:
+            self.shown = time.perf_counter()
+            self.handle.update(self.pretty(self._line()))
+
+    def log(self):
+        """A line in a log, where neither bar nor notebook shows the state."""
+        if self.visible and not self.bar and not self.handle and self.step < self.total:
+            print(self._line(), file=sys.stderr, flush=True)
+
+    def __exit__(self, kind, *_):
+        if self.bar:
+            self.bar.close()
+        if self.handle:
+            self.handle.update(self.pretty(self._line()))
+        elif kind is None and self.visible and self.step > self.first:
+            print(self._line(), file=sys.stderr)
+
+    def _line(self):
+        seconds, done = time.perf_counter() - self.started, self.step - self.first
+        if self.step < self.total:
+            left = f", {seconds / done * (self.total - self.step):.0f} s to go" if done else ""
+            state = f"step {self.step:,} of {self.total:,}, {seconds:.0f} s{left}"
+        else:
+            state = f"{done:,} steps in {seconds:.0f} s ({1000 * seconds / max(done, 1):.1f} ms each)"
+        return f"{self.label}: {state}" + (f" | {self._losses()}" if self.means else "")
+
+    def _losses(self):
+        return ", ".join(f"{name} {value:.3g}" for name, value in self.means.items())
