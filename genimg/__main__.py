@@ -39,6 +39,7 @@ def parser():
     _add_train(commands)
     _add_sample(commands)
     _add_evaluate(commands)
+    _add_record(commands)
     return p
 
 
@@ -113,6 +114,20 @@ def _add_evaluate(commands):
     p.add_argument("--device", help="cpu, cuda, ...")
 
 
+def _add_record(commands):
+    p = _command(commands, "record", "run an experiment of the book that is too long for a page, and keep it")
+    p.add_argument("experiment", choices=("gan-factors", "vae-factors"), help="which one")
+    p.add_argument("--name", help="of the record; None: that of the experiment")
+    p.add_argument("--size", type=int, default=32, help="of the pictures")
+    p.add_argument("--width", type=int, default=16, help="filters of the first level; the source text has 64")
+    p.add_argument("--steps", type=int, default=2000, help="batches a run")
+    p.add_argument("--batch", type=int, default=32, help="pictures a step")
+    p.add_argument("--seeds", type=int, default=3, help="runs a variant")
+    p.add_argument("--device", help="cpu, cuda, ...")
+    p.add_argument("--threads", type=int, help="of torch on a CPU")
+    p.add_argument("--out", type=Path, default=Path("book/records"), help="folder of the records")
+
+
 def _sigma(text):
     return text if text == "optimal" else float(text)
 
@@ -132,7 +147,7 @@ def main(arguments=None):
         return 2
 
     try:
-        return {"train": _train, "sample": _sample, "evaluate": _evaluate}[options.command](options)
+        return {"train": _train, "sample": _sample, "evaluate": _evaluate, "record": _record}[options.command](options)
     except (DataError, RunError, Diverged) as error:
         return tell(error)
     except Stopped as stopped:
@@ -213,6 +228,21 @@ def _evaluate(options):
     else:
         for name, value in result.items():
             print(f"{name.replace('_', ' '):44s}{value:.4g}" if isinstance(value, float) else f"{name:44s}{value}")
+    return 0
+
+
+def _record(options):
+    import time
+
+    from genimg import experiments, records
+
+    _at_least_one(options, "steps", "batch", "seeds", "width")
+    device, started = _device(options), time.perf_counter()
+    run = {"gan-factors": experiments.gan_factors, "vae-factors": experiments.vae_factors}[options.experiment]
+    results, samples = run(options.size, options.width, options.steps, options.batch, options.seeds, device)
+    name = options.name or options.experiment
+    records.write(name, records.command_line(), results, samples, started, device, options.out)
+    print(options.out / f"{name}.json")
     return 0
 
 
