@@ -3,12 +3,12 @@
 Importing it needs torch, NumPy and nothing else; plots, pictures from files and torchvision are imported where used.
 """
 
-from genimg import augment, data, gan, oracle, plots, runtime, shapes, training, vae
+from genimg import augment, classic, data, folder, gan, oracle, plots, runtime, shapes, training, vae
 from genimg.data import Images, load_images
 from genimg.runtime import setup, show, stamp
 from genimg.training import History, fit
 
 __all__ = [
-    "History", "Images", "augment", "data", "fit", "gan", "load_images", "oracle", "plots", "runtime", "setup",
-    "shapes", "show", "stamp", "training", "vae",
+    "History", "Images", "augment", "classic", "data", "fit", "folder", "gan", "load_images", "oracle", "plots",
+    "runtime", "setup", "shapes", "show", "stamp", "training", "vae",
 ]  # fmt: skip

@@ -15,9 +15,6 @@ DIGITS, PHOTOS, SHAPES = "digits", "photos", "shapes"
 DOWNLOADED = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10"}
 SOURCES = (DIGITS, PHOTOS, SHAPES, *DOWNLOADED)
 
-#: File name endings that the folder source takes for pictures.
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
-
 SMALLEST, LARGEST = 8, 1024
 
 
@@ -30,12 +27,14 @@ class Images:
         labels: int64 (N,), or None.
         factors: name -> (N,) where the truth behind the pictures is known (shapes), or None.
         classes: the labels' names.
+        skipped: files of a folder that could not be read and were left out.
     """
 
     pixels: Tensor
     labels: Tensor | None = None
     factors: dict[str, Tensor] | None = None
     classes: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
     def __len__(self):
         return len(self.pixels)
@@ -90,10 +89,11 @@ def load_images(source, size=None, n=None, seed=0, **options):
         n: how many pictures at most, drawn by the seed (shapes: how many exactly, 10,000 by default; photos: how
             many random square crops, 1,000 by default, when a size is given).
         seed: of every choice made here.
-        options: for shapes, those of `shapes.sample_factors`.
+        options: for shapes, those of `shapes.sample_factors`; for folders background, fit, skip_bad and memory, see
+            `folder.load`.
 
     Returns:
-        Images.
+        Images; of a folder that does not fit in memory a `folder.Stream`.
 
     Raises:
         DataError: an unknown source, a missing, empty or corrupt one, or a number out of range.
@@ -104,37 +104,38 @@ def load_images(source, size=None, n=None, seed=0, **options):
         raise DataError(f"n={n!r}: it has to be a whole number of at least 1")
     if source == SHAPES:
         return _shapes(size or 32, 10_000 if n is None else n, seed, options)
+    if source not in SOURCES:
+        return _folder(source, size or 64, n, seed, options)
     if options:
-        raise DataError(f"{', '.join(options)}: only shapes take options, {str(source)!r} has none")
+        raise DataError(f"{', '.join(options)}: only shapes and folders take options, {str(source)!r} has none")
     if source == PHOTOS:
         return _photos(size, 1_000 if n is None else n, seed)
-    if source == DIGITS:
-        images = _digits()
-    elif source in DOWNLOADED:
-        images = _downloaded(source)
-    else:
-        images, size = _folder(source, size or 64), None
+    images = _digits() if source == DIGITS else _downloaded(source)
     if n is not None and n < len(images):
         images = images[torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:n]]
     return images if size is None else Images(_resize(images.pixels, size), images.labels, None, images.classes)
 
 
-def batches(images, batch, seed=0, device="cpu", start=0, part=(0, 1)):
+def batches(images, batch, seed=0, device="cpu", start=0, part=(0, 1), workers=None):
     """Endless batches (B, C, H, W), float32 in [-1, 1], channels_last, on the device.
 
     Every picture comes once before any comes again; the order depends on the seed and the epoch alone. The uint8
     pictures are put on the device once. A last short batch is filled from the next epoch.
 
     Args:
-        images: Images, or a uint8 tensor (N, C, H, W).
+        images: Images, a `folder.Stream`, or a uint8 tensor (N, C, H, W).
         batch: pictures in a batch, over all processes.
         start: how many batches to leave out: those that were drawn before.
         part: (rank, processes): only this process's rows of each batch.
+        workers: processes that decode a stream's files; None takes up to 4.
 
     Raises:
         DataError: not uint8 pictures, or none.
         ValueError: the batch cannot be shared evenly.
     """
+    if hasattr(images, "batches"):
+        for pixels in images.batches(_indices(len(images), batch, seed, start, part), workers):
+            yield to_floats(pixels.to(device)).contiguous(memory_format=torch.channels_last)
     pixels = images.pixels if isinstance(images, Images) else images
     if pixels.dtype != torch.uint8 or pixels.dim() != 4 or len(pixels) == 0:
         raise DataError(
@@ -169,6 +170,8 @@ def _permutation(n, seed, epoch):
 
 def fingerprint(images):
     """A short hash of the pictures, so that a run can tell whether they are the same as before."""
+    if hasattr(images, "fingerprint"):
+        return images.fingerprint()
     pixels = images.pixels.contiguous()
     digest = hashlib.sha256(repr(tuple(pixels.shape)).encode())
     digest.update(pixels.numpy().data)
@@ -204,6 +207,15 @@ def _sklearn_datasets():
     except ImportError as error:
         raise ImportError("digits and photos come with scikit-learn: pip install scikit-learn") from error
     return datasets
+
+
+def _folder(source, size, n, seed, options):
+    from genimg import folder
+
+    unknown = options.keys() - {"background", "fit", "skip_bad", "memory"}
+    if unknown:
+        raise DataError(f"{', '.join(sorted(unknown))}: folders take background, fit, skip_bad and memory")
+    return folder.load(source, size, n=n, seed=seed, **options)
 
 
 def _shapes(size, n, seed, options):
@@ -258,38 +270,6 @@ def _downloaded(source):
     pixels = torch.as_tensor(loaded.data)
     pixels = pixels.unsqueeze(1) if pixels.dim() == 3 else pixels.permute(0, 3, 1, 2).contiguous()
     return Images(pixels, torch.as_tensor(loaded.targets).long(), None, tuple(loaded.classes))
-
-
-def _folder(source, size):
-    folder = Path(source).expanduser()
-    if not folder.is_dir():
-        raise DataError(f"{str(source)!r} is neither a folder nor one of {', '.join(SOURCES)}")
-    files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES and f.is_file())
-    if not files:
-        raise DataError(f"no pictures in {folder}: looked for {', '.join(SUFFIXES)} at any depth")
-    from tqdm import tqdm
-
-    pictures = [_open(f, size) for f in tqdm(files, desc=f"reading {folder.name}", disable=None, leave=False)]
-    return Images(torch.stack(pictures))
-
-
-def _open(file, size, background="white"):
-    """One file as uint8 (3, size, size): turned as EXIF says, put on the background, centre-cropped, resized."""
-    import numpy as np
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    try:
-        with Image.open(file) as opened:
-            picture = ImageOps.exif_transpose(opened)
-            if picture.mode == "I;16" or picture.mode == "I":  # 16 bits a pixel: Pillow would clip, not scale
-                picture = Image.fromarray((np.asarray(picture) / 257).clip(0, 255).astype(np.uint8))
-            picture = picture.convert("RGBA")
-            canvas = Image.new("RGBA", picture.size, background)
-            picture = Image.alpha_composite(canvas, picture).convert("RGB")
-            picture = ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"{file} cannot be read as a picture ({error}); repair or remove it") from error
-    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).contiguous()  # (3, S, S)
 
 
 def _resize(pixels, size):

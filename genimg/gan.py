@@ -15,29 +15,39 @@ from genimg import distributed
 from genimg.augment import diff_augment
 from genimg.model import Model, reset_statistics
 
+#: Name -> function from channels to a norm.
+NORMS = {"batch": nn.BatchNorm2d, "group": lambda channels: nn.GroupNorm(max(1, channels // 8), channels)}
+
 
 class Generator(nn.Module):
     """z (N, z_dim) -> picture (N, channels, size, size) in [-1, 1].
 
     A dense layer makes a 4x4 map; each level doubles it by nearest-neighbour upsampling and a 3x3 convolution, which
-    leaves no checkerboard (Odena et al. 2016, https://doi.org/10.23915/distill.00003). Batch norm after each layer.
+    leaves no checkerboard (Odena et al. 2016, https://doi.org/10.23915/distill.00003), and a norm after it.
 
     Args:
         size: 8, 16, 32, 64, 128 or 256.
         channels: 1 for grey, 3 for colour.
         z_dim: length of the noise vector.
         width: channels at full resolution; they double with each halving, up to `max_width`.
+        norm: "batch", or "group", which looks at one picture alone and so is the same in any number of processes.
+
+    Raises:
+        ValueError: another size or norm.
     """
 
-    def __init__(self, size=16, channels=1, z_dim=32, width=24, max_width=96):
+    def __init__(self, size=16, channels=1, z_dim=32, width=24, max_width=96, norm="batch"):
         super().__init__()
+        if norm not in NORMS:
+            raise ValueError(f"norm {norm!r}; there are {', '.join(NORMS)}")
+        make_norm = NORMS[norm]
         widths = level_widths(size, width, max_width)[::-1]  # coarse to fine
         self.z_dim = z_dim
         self.dense = nn.Linear(z_dim, widths[0] * 16, bias=False)
-        self.norm = nn.BatchNorm2d(widths[0])
+        self.norm = make_norm(widths[0])
         self.levels = nn.ModuleList(
             nn.Sequential(
-                nn.Upsample(scale_factor=2), nn.Conv2d(a, b, 3, padding=1, bias=False), nn.BatchNorm2d(b), nn.ReLU()
+                nn.Upsample(scale_factor=2), nn.Conv2d(a, b, 3, padding=1, bias=False), make_norm(b), nn.ReLU()
             )
             for a, b in zip(widths, widths[1:], strict=False)
         )
@@ -178,6 +188,7 @@ class GAN(Model):
 
     Args:
         size, channels, z_dim: the pictures' size and channels, the noise's length.
+        norm: of the generator, "batch" or "group".
         generator, discriminator: networks of your own in place of those built from the sizes; the generator has an
             attribute `z_dim`. A discriminator with batch norm sees real and generated pictures in separate batches.
         width, d_width: channels at full resolution in generator and discriminator.
@@ -199,11 +210,12 @@ class GAN(Model):
     def __init__(
         self, size=16, channels=1, z_dim=32, width=24, d_width=24, max_width=96, loss="relativistic", r1=0.1, r2=0.1,
         wgan=None, every=4, augment=None, augment_p=1.0, lr=1e-3, betas=(0.0, 0.99), generator=None, discriminator=None,
+        norm="batch",
     ):  # fmt: skip
         super().__init__()
         if loss not in LOSSES:
             raise ValueError(f"loss {loss!r}; there are {', '.join(LOSSES)}")
-        self.generator = generator or Generator(size, channels, z_dim, width, max_width)
+        self.generator = generator or Generator(size, channels, z_dim, width, max_width, norm)
         self.discriminator = discriminator or Discriminator(size, channels, d_width, 2 * max_width)
         self.d_loss, self.g_loss = LOSSES[loss]
         self.relativistic = loss == "relativistic"

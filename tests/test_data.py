@@ -63,7 +63,7 @@ def test_shapes_come_with_their_factors():
         (("digits",), {"size": 5000}, "8 to 1024"),
         (("digits",), {"size": 16.0}, "whole number"),
         (("digits",), {"n": 0}, "at least 1"),
-        (("digits",), {"hues": 3}, "only shapes take options"),
+        (("digits",), {"hues": 3}, "only shapes and folders take options"),
         (("shapes",), {"kinds": ("blob",)}, "blob"),
         (("shapes",), {"wobble": 1}, "wobble"),
     ],
