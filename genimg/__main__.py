@@ -73,6 +73,7 @@ def _add_train(commands):
     how.add_argument("--z-dim", type=int, help="length of the noise vector; None: 128 (gan), 64 (vae)")
     how.add_argument("--save-every", type=int, default=500, help="steps between checkpoints, each with a grid")
     a_gan = p.add_argument_group("gan only")
+    a_gan.add_argument("--norm", default="batch", help="batch, or group: the same in any number of processes")
     a_gan.add_argument("--loss", help="relativistic, non_saturating, hinge, wasserstein, minimax, sigmoid_bce")
     a_gan.add_argument("--r1", type=float, help="weight of the gradient penalties; larger is calmer. None: 0.1 (book)")
     a_gan.add_argument(
@@ -85,6 +86,7 @@ def _add_train(commands):
     machine = p.add_argument_group("machine")
     machine.add_argument("--device", help="cpu, cuda, cuda:1; None: a GPU where there is one")
     machine.add_argument("--threads", type=int, help="of torch on a CPU; None: one a core. Results depend on it")
+    machine.add_argument("--precision", choices=("float32", "bfloat16"), help="None: the one the device is fast at")
     machine.add_argument("--workers", type=int, help="processes that read a folder too large for memory")
     machine.add_argument("--memory", type=float, help="GB that pictures may take before they are streamed from disk")
     machine.add_argument("--compile", action="store_true", help="torch.compile; worth a try on a GPU")
@@ -171,20 +173,23 @@ def main(arguments=None):
 
 
 def _train(options):
+    import torch
+
     from genimg import distributed, runs
     from genimg.recipes import Recipe
 
     device = _device(options)
     recipe = Recipe(
         family=options.family, data=options.data, size=options.size, n=options.n, steps=options.steps,
-        batch=options.batch, seed=options.seed, networks=options.networks, z_dim=options.z_dim, width=options.width,
-        lr=options.lr, loss=options.loss, r1=options.r1, diff_augment=tuple(options.diff_augment), beta=options.beta,
-        sigma=options.sigma, mirror=options.mirror, background=options.background, fit=options.fit,
+        batch=options.batch, seed=options.seed, networks=options.networks, norm=options.norm, z_dim=options.z_dim,
+        width=options.width, lr=options.lr, loss=options.loss, r1=options.r1,
+        diff_augment=tuple(options.diff_augment), beta=options.beta, sigma=options.sigma, mirror=options.mirror, background=options.background, fit=options.fit,
         skip_bad=options.skip_bad,
     )  # fmt: skip
     with distributed.joined() as own:
         runs.train(
-            recipe, options.out, own or device, options.save_every, options.compile, options.workers,
+            recipe, options.out, own or device, options.save_every,
+            options.precision and getattr(torch, options.precision), options.compile, options.workers,
             None if options.memory is None else int(options.memory * 1e9),
         )  # fmt: skip
         if distributed.rank() == 0:

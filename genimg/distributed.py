@@ -5,6 +5,7 @@ processes computes what one would. The gradients are averaged by PyTorch's Distr
 """
 
 import os
+import warnings
 from contextlib import contextmanager
 
 import torch
@@ -53,6 +54,7 @@ def joined():
     device = _device()
     if device.type == "cuda":
         torch.cuda.set_device(device)
+    warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")  # channels_last costs a copy
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield device

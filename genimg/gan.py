@@ -13,7 +13,7 @@ from torch import nn
 
 from genimg import distributed
 from genimg.augment import diff_augment
-from genimg.model import Model, reset_statistics
+from genimg.model import Model, has_batch_norm, reset_statistics
 
 #: Name -> function from channels to a norm.
 NORMS = {"batch": nn.BatchNorm2d, "group": lambda channels: nn.GroupNorm(max(1, channels // 8), channels)}
@@ -219,7 +219,7 @@ class GAN(Model):
         self.discriminator = discriminator or Discriminator(size, channels, d_width, 2 * max_width)
         self.d_loss, self.g_loss = LOSSES[loss]
         self.relativistic = loss == "relativistic"
-        self.mixes = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in self.discriminator.modules())
+        self.mixes = has_batch_norm(self.discriminator)
         self.r1, self.r2, self.every = r1, r2, every
         self.wgan = (10.0 if loss == "wasserstein" else 0.0) if wgan is None else wgan
         self.augment, self.augment_p = augment, augment_p

@@ -29,8 +29,10 @@ class Model(nn.Module):
         self.steps_done = 0
         self.alone = False
 
-    def prepare(self, device):
+    def prepare(self, device, dtype=None):
         """Move to the device in channels_last, start the averages, make the optimisers.
+
+        Convolutions and dense layers compute in `dtype`; None takes the one that the device is fast at.
 
         Where torchrun started several processes, each network is run through DistributedDataParallel, its batch norm
         over the whole batch on GPUs (on CPUs PyTorch has none that crosses processes: each sees its own part).
@@ -39,7 +41,7 @@ class Model(nn.Module):
             ValueError: the model cannot be trained by several processes.
         """
         self.to(device, memory_format=torch.channels_last)
-        self.dtype = runtime.fast_dtype(device)
+        self.dtype = dtype or runtime.fast_dtype(device)
         for name in self.averaged:
             self.average[name] = copy.deepcopy(self.get_submodule(name)).requires_grad_(False).eval()
         if distributed.size() > 1:
@@ -91,6 +93,11 @@ class Model(nn.Module):
 
     def sample(self, n=None, seed=None):
         raise NotImplementedError
+
+
+def has_batch_norm(module):
+    """Whether a part of the module mixes the pictures of a batch."""
+    return any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules())
 
 
 def reset_statistics(module):

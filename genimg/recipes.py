@@ -22,6 +22,7 @@ class Recipe:
         n: how many pictures at most; None takes all (of shapes 10,000).
         steps, batch, seed: of the training. batch counts pictures over all processes.
         networks: "book" (upsampling, no batch norm in the discriminator) or "text" (the source text's).
+        norm: of a GAN's generator among the book's networks: "batch" or "group".
         z_dim, width: length of the noise; channels at full resolution.
         lr: of Adam.
         loss, r1: of a GAN: a name out of `gan.LOSSES`; weight of the penalties R1 and R2.
@@ -41,6 +42,7 @@ class Recipe:
     batch: int = 64
     seed: int = 0
     networks: str = "book"
+    norm: str = "batch"
     z_dim: int | None = None
     width: int | None = None
     lr: float | None = None
@@ -100,6 +102,7 @@ class Recipe:
             "family": (self.family in FAMILIES, f"one of {', '.join(FAMILIES)}"),
             "data": (isinstance(self.data, str) and self.data, "a folder or the name of a source"),
             "networks": (self.networks in NETWORKS, f"one of {', '.join(NETWORKS)}"),
+            "norm": (self.norm in gan.NORMS, f"one of {', '.join(gan.NORMS)}"),
             "size": (_whole(self.size) and self.size in sizes, f"one of {', '.join(map(str, sizes))}"),
             "channels": (_whole(self.channels) and self.channels in (1, 3), "1 or 3"),
             "n": (self.n is None or _whole(self.n, 1), "a whole number of at least 1"),
@@ -137,7 +140,7 @@ class Recipe:
         if text:
             options |= dict(betas=(0.5, 0.999), generator=classic.Generator(size, channels, z_dim, width))
             options |= dict(discriminator=classic.Discriminator(size, channels, width))
-        return gan.GAN(size, channels, z_dim, width, width, 8 * width, every=8, **options)
+        return gan.GAN(size, channels, z_dim, width, width, 8 * width, every=8, norm=self.norm, **options)
 
     def transform(self):
         """What is done to each batch before the model sees it."""

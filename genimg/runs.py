@@ -19,6 +19,7 @@ import torch
 
 from genimg import data, distributed, files, plots, runtime
 from genimg.errors import RunError
+from genimg.model import has_batch_norm
 from genimg.progress import Progress
 from genimg.recipes import Recipe
 from genimg.training import Training
@@ -44,13 +45,16 @@ def load_pictures(recipe, workers=None, memory=None):
     return images, dataclasses.replace(recipe, channels=channels, fingerprint=data.fingerprint(images))
 
 
-def train(recipe, out, device=None, save_every=500, compiled=False, workers=None, memory=None, echo=print):
+def train(
+    recipe, out, device=None, save_every=500, dtype=None, compiled=False, workers=None, memory=None, echo=print,
+):  # fmt: skip
     """Train a recipe in a folder, or go on with it.
 
     Args:
         recipe: a `Recipe`, not yet completed.
         out: the folder.
         save_every: steps between two checkpoints, each with a grid of samples. It changes nothing in the result.
+        dtype: of the networks' computations; None takes the one that the device is fast at.
         compiled: run the networks through torch.compile where that works.
         workers, memory: of a folder that streams, see `data.batches` and `folder.load`.
         echo: function that prints a line.
@@ -77,8 +81,12 @@ def train(recipe, out, device=None, save_every=500, compiled=False, workers=None
         raise RunError(f"{out} holds files of something else and no {CONFIG}; choose another --out")
     runtime.seed_everything(recipe.seed)
     model = recipe.build()
+    if first and distributed.size() > 1 and not torch.cuda.is_available() and has_batch_norm(model):
+        echo("on CPUs batch norm sees each process's part of the batch; --norm group computes what one process would")
     # Losses are read back every 50 steps; the windows of a continued run have to fall on the same steps.
-    training = Training(model, images, recipe.steps, recipe.batch, recipe.seed, device, transform=recipe.transform())
+    training = Training(
+        model, images, recipe.steps, recipe.batch, recipe.seed, device, transform=recipe.transform(), dtype=dtype
+    )
     _restore(training, out, recipe, echo)
     if compiled:
         model.compile(*(name for name in ("generator", "discriminator", "encoder", "decoder") if hasattr(model, name)))

@@ -80,7 +80,7 @@ class Window:
 class Training:
     """A run that can be advanced step by step, saved at any step, and continued as if nothing had happened.
 
-    Args: as `fit` has them. The seed is set and the model prepared here.
+    Args: as `fit` has them, and `dtype` as `Model.prepare` has it. The seed is set and the model prepared here.
 
     Attributes:
         step: batches done.
@@ -89,7 +89,7 @@ class Training:
 
     def __init__(
         self, model, images, steps, batch=64, seed=0, device=None, every=50, half_life=None, schedule="linear",
-        transform=None,
+        transform=None, dtype=None,
     ):  # fmt: skip
         if steps < 1 or batch < 1 or every < 1:
             raise ValueError(f"steps={steps}, batch={batch}, every={every}: each has to be at least 1")
@@ -100,7 +100,7 @@ class Training:
         self.half_life = half_life or steps * batch / 20
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         runtime.seed_everything(seed)
-        model.prepare(self.device)
+        model.prepare(self.device, dtype)
         self.base_rates = {name: optimiser.param_groups[0]["lr"] for name, optimiser in model.optimiser.items()}
         self.step, self.history, self.window, self.stream = 0, History(), Window(), None
 
