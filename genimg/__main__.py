@@ -183,8 +183,8 @@ def _train(options):
         family=options.family, data=options.data, size=options.size, n=options.n, steps=options.steps,
         batch=options.batch, seed=options.seed, networks=options.networks, norm=options.norm, z_dim=options.z_dim,
         width=options.width, lr=options.lr, loss=options.loss, r1=options.r1,
-        diff_augment=tuple(options.diff_augment), beta=options.beta, sigma=options.sigma, mirror=options.mirror, background=options.background, fit=options.fit,
-        skip_bad=options.skip_bad,
+        diff_augment=tuple(options.diff_augment), beta=options.beta, sigma=options.sigma,
+        mirror=options.mirror, background=options.background, fit=options.fit, skip_bad=options.skip_bad,
     )  # fmt: skip
     with distributed.joined() as own:
         runs.train(
