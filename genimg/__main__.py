@@ -56,7 +56,7 @@ def _add_train(commands):
     p.add_argument("family", choices=("gan", "vae"), help="gan: sharper; vae: steadier, and measures likelihood")
     where = p.add_argument_group("what and where")
     where.add_argument("--data", required=True, help="a folder of pictures, or shapes, digits, photos, cifar10, mnist")
-    where.add_argument("--out", required=True, type=Path, help="folder of the run; made if absent")
+    where.add_argument("--out", required=True, type=_path, help="folder of the run; made if absent")
     where.add_argument("--size", type=int, default=64, help="width and height in pixels: 16, 32, 64, 128, 256")
     where.add_argument("--n", type=int, help="at most so many pictures, drawn by the seed")
     where.add_argument("--background", default="white", help="colour behind transparent pictures: a name or #rrggbb")
@@ -94,10 +94,10 @@ def _add_train(commands):
 
 def _add_sample(commands):
     p = _command(commands, "sample", "draw new pictures from a run")
-    p.add_argument("run", type=Path, help="the run's folder")
+    p.add_argument("run", type=_path, help="the run's folder")
     p.add_argument("--n", type=int, default=64, help="how many; of --interpolate, how many rows")
     p.add_argument("--seed", type=int, default=0, help="of the noise")
-    p.add_argument("--out", type=Path, help="a .png, or with --each a folder; None: beside the run's grids")
+    p.add_argument("--out", type=_path, help="a .png, or with --each a folder; None: beside the run's grids")
     p.add_argument("--columns", type=int, default=8, help="pictures in a row")
     what = p.add_mutually_exclusive_group()
     what.add_argument("--interpolate", action="store_true", help="rows from one noise vector to another")
@@ -108,7 +108,7 @@ def _add_sample(commands):
 
 def _add_evaluate(commands):
     p = _command(commands, "evaluate", "measure a run")
-    p.add_argument("run", type=Path, help="the run's folder")
+    p.add_argument("run", type=_path, help="the run's folder")
     p.add_argument("--data", help="pictures to compare with; None: those it was trained on")
     p.add_argument("--n", type=int, default=500, help="samples drawn, and pictures compared with, at most")
     p.add_argument("--seed", type=int, default=1, help="of samples and pictures")
@@ -127,11 +127,17 @@ def _add_record(commands):
     p.add_argument("--seeds", type=int, default=3, help="runs a variant")
     p.add_argument("--device", help="cpu, cuda, ...")
     p.add_argument("--threads", type=int, help="of torch on a CPU")
-    p.add_argument("--out", type=Path, default=Path("book/records"), help="folder of the records")
+    p.add_argument("--out", type=_path, default=Path("book/records"), help="folder of the records")
 
 
 def _sigma(text):
     return text if text == "optimal" else float(text)
+
+
+def _path(text):
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty")
+    return Path(text)
 
 
 def main(arguments=None):
@@ -162,6 +168,8 @@ def main(arguments=None):
         return tell(str(error).split(". ")[0] or "out of memory", "; try a smaller --batch, --width or --size")
     except ImportError as error:
         return tell(error)
+    except OSError as error:  # a path that cannot even be looked for
+        return tell(f"{error.filename or ''}: {error.strerror or error}", "; choose another path")
     except RuntimeError as error:
         if "DefaultCPUAllocator" in str(error):
             return tell("not enough memory", "; try a smaller --batch, --width or --size")
@@ -268,13 +276,18 @@ def _device(options):
         value = getattr(options, name, None)
         if value is not None and not 1 <= value <= 10**9:
             raise RunError(f"--{name.replace('_', '-')} {value}: it has to be a whole number of at least 1")
+    memory = getattr(options, "memory", None)
+    if memory is not None and not 0 <= memory < 1e9:
+        raise RunError(f"--memory {memory:g}: it has to be at least 0, in GB")
+    if options.command != "train" and not 0 <= getattr(options, "seed", 0) <= 2**31:
+        raise RunError(f"--seed {options.seed}: it has to be a whole number from 0 to 2,147,483,648")
     if getattr(options, "threads", None):
         torch.set_num_threads(min(options.threads, 1024))
     if options.device is None:
         return None
     try:
         device = torch.device(options.device)
-        torch.zeros(1, device=device)
+        torch.zeros(1, device=device).item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise RunError(f"--device {options.device} is not to be had here ({str(error).splitlines()[0]})") from None
     return device

@@ -72,6 +72,7 @@ def read_json(path):
     Raises:
         RunError: unreadable or not JSON.
     """
+    _refuse_special(path)
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
@@ -86,6 +87,7 @@ def read_tensors(path):
     Raises:
         RunError: truncated, damaged, not such a file, or with objects other than tensors and plain containers.
     """
+    _refuse_special(path)
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip()
@@ -111,6 +113,7 @@ def read_weights(path):
     from safetensors import SafetensorError
     from safetensors.torch import load
 
+    _refuse_special(path)
     try:
         return load(Path(path).read_bytes())
     except OSError as error:
@@ -152,6 +155,12 @@ def locked(folder):
         yield
     finally:
         file.close()
+
+
+def _refuse_special(path):
+    """Reading a pipe waits for ever, reading a device may never end."""
+    if Path(path).exists() and not (Path(path).is_file() or Path(path).is_dir()):
+        raise RunError(f"{path} cannot be read (it is not an ordinary file)")
 
 
 def _line(error):

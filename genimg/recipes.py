@@ -120,6 +120,11 @@ class Recipe:
             ),
             "beta": (_number(self.beta, 0, 1e6, closed=True), "a number from 0 to 1,000,000"),
             "sigma": (self.sigma == "optimal" or _number(self.sigma, 0, 1e6), "optimal or a number above 0"),
+            "mirror": (isinstance(self.mirror, bool), "true or false"),
+            "background": (isinstance(self.background, str), "a colour"),
+            "fit": (isinstance(self.fit, str), "crop or pad"),
+            "skip-bad": (isinstance(self.skip_bad, bool), "true or false"),
+            "fingerprint": (isinstance(self.fingerprint, str), "text"),
         }
         for name, (holds, may_be) in rules.items():
             if not holds:

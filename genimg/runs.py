@@ -121,6 +121,7 @@ def _run(training, images, recipe, out, save_every, echo):
             # Several processes have to agree on stopping, and meet only where they read their losses.
             stopping = distributed.any_true(stop.asked) if distributed.size() == 1 or means is not None else False
             if last or stopping or training.step % save_every == 0:
+                training.check_finite()
                 training.finish()
                 if first:
                     _save(training, out)

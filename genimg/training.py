@@ -132,6 +132,20 @@ class Training:
         self.history.images_seen = self.step * self.batch
         return means
 
+    def check_finite(self):
+        """Called before saving: losses are read now and then only, and a save may come between.
+
+        Raises:
+            Diverged: a weight is NaN or infinite.
+        """
+        bad = [name for name, weight in self.model.named_parameters() if not weight.isfinite().all()]
+        if bad:
+            raise Diverged(
+                f"weights stopped being finite by step {self.step}, {bad[0]} among them. What was saved before is kept. "
+                f"Usual causes: a learning rate too high (it is {max(self.base_rates.values()):g}: try a third), a "
+                f"penalty's weight too large."
+            )
+
     def finish(self):
         """Make the averages ready for use: batch-norm statistics are estimated anew. Changes nothing in training."""
         if self.device.type == "cuda":
@@ -161,6 +175,10 @@ class Training:
         Raises:
             KeyError, RuntimeError, ValueError: it belongs to another model.
         """
+        if not (isinstance(state["step"], int) and 0 <= state["step"] <= self.steps):
+            raise ValueError(f"step {state['step']} of {self.steps}")
+        if any(len(series) != len(state["history"]["steps"]) for series in state["history"]["values"].values()):
+            raise ValueError("a history of unequal lengths")
         self.model.load_state_dict(state["model"])
         if state["optimisers"].keys() != self.model.optimiser.keys():
             raise KeyError(f"optimisers {', '.join(state['optimisers'])}, not {', '.join(self.model.optimiser)}")
