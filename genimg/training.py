@@ -141,9 +141,9 @@ class Training:
         bad = [name for name, weight in self.model.named_parameters() if not weight.isfinite().all()]
         if bad:
             raise Diverged(
-                f"weights stopped being finite by step {self.step}, {bad[0]} among them. What was saved before is kept. "
-                f"Usual causes: a learning rate too high (it is {max(self.base_rates.values()):g}: try a third), a "
-                f"penalty's weight too large."
+                f"weights stopped being finite by step {self.step}, {bad[0]} among them. What was saved before is "
+                f"kept. Usual causes: a learning rate too high (it is {max(self.base_rates.values()):g}: try a "
+                f"third), a penalty's weight too large."
             )
 
     def finish(self):
