@@ -3,12 +3,32 @@
 Importing it needs torch, NumPy and nothing else; plots, pictures from files and torchvision are imported where used.
 """
 
-from genimg import augment, classic, data, folder, gan, oracle, plots, runtime, shapes, training, vae
+from genimg import (
+    augment,
+    classic,
+    data,
+    distributed,
+    experiments,
+    files,
+    folder,
+    gan,
+    model,
+    oracle,
+    plots,
+    recipes,
+    records,
+    runs,
+    runtime,
+    shapes,
+    training,
+    vae,
+)
 from genimg.data import Images, load_images
 from genimg.runtime import setup, show, stamp
 from genimg.training import History, fit
 
 __all__ = [
-    "History", "Images", "augment", "classic", "data", "fit", "folder", "gan", "load_images", "oracle", "plots",
-    "runtime", "setup", "shapes", "show", "stamp", "training", "vae",
+    "History", "Images", "augment", "classic", "data", "distributed", "experiments", "files", "fit", "folder",
+    "gan", "load_images", "model", "oracle", "plots", "recipes", "records", "runs", "runtime", "setup",
+    "shapes", "show", "stamp", "training", "vae",
 ]  # fmt: skip

@@ -47,14 +47,15 @@ class Progress:
         self.means = dict(means)
         if self.bar:
             self.bar.set_postfix_str(self._losses(), refresh=False)
-            self.bar.update(step - self.step)
+            self.bar.update(step - self.bar.n)
         self.step = step
         if self.handle and time.perf_counter() - self.shown > 0.5:
             self.shown = time.perf_counter()
             self.handle.update(self.pretty(self._line()))
 
-    def log(self):
+    def log(self, step):
         """A line in a log, where neither bar nor notebook shows the state."""
+        self.step = max(step, self.step)
         if self.visible and not self.bar and not self.handle and self.step < self.total:
             print(self._line(), file=sys.stderr, flush=True)
 

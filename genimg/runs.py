@@ -125,7 +125,7 @@ def _run(training, images, recipe, out, save_every, echo):
                 training.finish()
                 if first:
                     _save(training, out)
-                    progress.log()
+                    progress.log(training.step)
             if stopping and not last:
                 raise Stopped(
                     f"stopped and saved at step {training.step:,} of {recipe.steps:,}; the same command goes on"
