@@ -98,6 +98,8 @@ def load_images(source, size=None, n=None, seed=0, **options):
     Raises:
         DataError: an unknown source, a missing, empty or corrupt one, or a number out of range.
     """
+    if not isinstance(source, (str, os.PathLike)):
+        raise DataError(f"source {source!r}: it has to be a folder or one of {', '.join(SOURCES)}")
     if size is not None and not (isinstance(size, int) and SMALLEST <= size <= LARGEST):
         raise DataError(f"size={size!r}: it has to be a whole number from {SMALLEST} to {LARGEST}")
     if n is not None and not (isinstance(n, int) and n >= 1):
@@ -133,24 +135,34 @@ def batches(images, batch, seed=0, device="cpu", start=0, part=(0, 1), workers=N
         DataError: not uint8 pictures, or none.
         ValueError: the batch cannot be shared evenly.
     """
-    if hasattr(images, "batches"):
-        for pixels in images.batches(_indices(len(images), batch, seed, start, part), workers):
-            yield to_floats(pixels.to(device)).contiguous(memory_format=torch.channels_last)
-    pixels = images.pixels if isinstance(images, Images) else images
-    if pixels.dtype != torch.uint8 or pixels.dim() != 4 or len(pixels) == 0:
-        raise DataError(
-            f"batches need uint8 pictures (N, C, H, W), got {pixels.dtype} {tuple(pixels.shape)}; "
-            f"genimg.data.to_bytes turns floats in [-1, 1] into them"
-        )
-    pixels = pixels.to(device)
-    for index in _indices(len(pixels), batch, seed, start, part):
-        x = to_floats(pixels[index.to(pixels.device, non_blocking=True)])  # (B, C, H, W)
-        yield x.contiguous(memory_format=torch.channels_last)
+    order = _indices(len(images), batch, seed, start, part)
+    if hasattr(images, "pixels_of"):
+        drawn = images.batches(order, workers)
+    else:
+        pixels = images.pixels if isinstance(images, Images) else images
+        if pixels.dtype != torch.uint8 or pixels.dim() != 4 or len(pixels) == 0:
+            raise DataError(
+                f"batches need uint8 pictures (N, C, H, W), got {pixels.dtype} {tuple(pixels.shape)}; "
+                f"genimg.data.to_bytes turns floats in [-1, 1] into them"
+            )
+        pixels = pixels.to(device)
+        drawn = (pixels[_sent(index, device)] for index in order)
+    for x in drawn:
+        yield to_floats(_sent(x, device)).contiguous(memory_format=torch.channels_last)  # (B, C, H, W)
+
+
+def _sent(tensor, device):
+    """On the device, without waiting for a GPU."""
+    if torch.device(device).type == "cuda" and tensor.device.type == "cpu":
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
 
 
 def _indices(n, batch, seed, start, part):
     """Endless batches of indices (B / processes,) into n pictures: one permutation an epoch, end to end."""
     rank, processes = part
+    if batch < 1 or start < 0 or not 0 <= rank < processes:
+        raise ValueError(f"batch={batch}, start={start}, part={part}: out of range")
     if batch % processes:
         raise ValueError(f"a batch of {batch} cannot be shared by {processes} processes evenly")
     own = batch // processes
@@ -169,13 +181,26 @@ def _permutation(n, seed, epoch):
 
 
 def fingerprint(images):
-    """A short hash of the pictures, so that a run can tell whether they are the same as before."""
-    if hasattr(images, "fingerprint"):
-        return images.fingerprint()
-    pixels = images.pixels.contiguous()
-    digest = hashlib.sha256(repr(tuple(pixels.shape)).encode())
-    digest.update(pixels.numpy().data)
-    return digest.hexdigest()[:16]
+    """A short hash of the pictures, so that a run can tell whether they are the same as before.
+
+    It is the same for a folder in memory and streamed.
+    """
+    if hasattr(images, "pixels_of"):
+        return images.fingerprint
+    return combined((digest(picture) for picture in images.pixels), images.shape[1:])
+
+
+def digest(picture):
+    """SHA-256 of one picture's bytes; uint8 (C, H, W)."""
+    return hashlib.sha256(picture.contiguous().numpy().data).digest()
+
+
+def combined(digests, shape):
+    """The fingerprint of pictures (C, H, W) with these digests."""
+    whole = hashlib.sha256(repr(tuple(shape)).encode())
+    for one in digests:
+        whole.update(one)
+    return whole.hexdigest()[:16]
 
 
 def data_folder():
