@@ -26,7 +26,9 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 
 ROOT = Path(__file__).parents[2]
 COPIES = ROOT / "_build" / "executed"
-LIBRARIES = ("ipykernel", "matplotlib", "numpy", "pillow", "safetensors", "scikit-learn", "scipy", "torch", "torchvision")
+LIBRARIES = (
+    "ipykernel", "matplotlib", "numpy", "pillow", "safetensors", "scikit-learn", "scipy", "torch", "torchvision",
+)  # fmt: skip
 CELL_SECONDS = 1800  # generous: it only ends a cell that hangs
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 AT_ONCE = min(4, CORES)  # a chapter may use 2 GB of memory
