@@ -87,7 +87,7 @@ def _add_train(commands):
     machine.add_argument("--device", help="cpu, cuda, cuda:1; None: a GPU where there is one")
     machine.add_argument("--threads", type=int, help="of torch on a CPU; None: one a core. Results depend on it")
     machine.add_argument("--precision", choices=("float32", "bfloat16"), help="None: the one the device is fast at")
-    machine.add_argument("--workers", type=int, help="processes that read a folder too large for memory")
+    machine.add_argument("--workers", type=int, help="processes that read a folder too large for memory; 0: none")
     machine.add_argument("--memory", type=float, help="GB that pictures may take before they are streamed from disk")
     machine.add_argument("--compile", action="store_true", help="torch.compile; worth a try on a GPU")
 
@@ -274,8 +274,9 @@ def _device(options):
 
     for name in ("threads", "save_every", "workers"):
         value = getattr(options, name, None)
-        if value is not None and not 1 <= value <= 10**9:
-            raise RunError(f"--{name.replace('_', '-')} {value}: it has to be a whole number of at least 1")
+        least = 0 if name == "workers" else 1
+        if value is not None and not least <= value <= 10**9:
+            raise RunError(f"--{name.replace('_', '-')} {value}: it has to be a whole number of at least {least}")
     memory = getattr(options, "memory", None)
     if memory is not None and not 0 <= memory < 1e9:
         raise RunError(f"--memory {memory:g}: it has to be at least 0, in GB")

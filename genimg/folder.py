@@ -254,7 +254,10 @@ class Stream(torch.utils.data.Dataset):
         skipped: those that could not.
         shape: (N, 3, size, size).
         fingerprint: what `data.fingerprint` gives for the same pictures in memory.
+        workers: processes that decode ahead, where `batches` is not told; None takes a processor each, up to 4.
     """
+
+    workers = None
 
     def __init__(self, files, size, background="white", fit="crop", skipped=(), fingerprint=""):
         self.files, self.size, self.background, self.fit, self.skipped = files, size, background, fit, skipped
@@ -274,11 +277,12 @@ class Stream(torch.utils.data.Dataset):
         """uint8 (B, 3, size, size) for each tensor of indices (B,), decoded ahead by worker processes.
 
         Args:
-            workers: how many; 0 decodes here; None takes a processor each, up to 4.
+            workers: how many; 0 decodes here; None takes the stream's own.
 
         Raises:
             DataError: a file has become unreadable since the stream was made, or a worker has died.
         """
+        workers = self.workers if workers is None else workers
         loader = torch.utils.data.DataLoader(
             _Caught(self),
             batch_sampler=(index.tolist() for index in indices),

@@ -41,6 +41,8 @@ def load_pictures(recipe, workers=None, memory=None):
     elif (recipe.background, recipe.fit, recipe.skip_bad) != ("white", "crop", False):
         raise RunError(f"--background, --fit and --skip-bad are for folders; {recipe.data!r} is none")
     images = data.load_images(recipe.data, recipe.size, recipe.n, seed=recipe.seed, **options)
+    if hasattr(images, "pixels_of"):
+        images.workers = workers
     channels = images.shape[1]
     return images, dataclasses.replace(recipe, channels=channels, fingerprint=data.fingerprint(images))
 
