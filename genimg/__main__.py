@@ -18,12 +18,30 @@ examples:
 """
 
 
+TEACHES = """
+what to change first:
+  pictures look like noise after some thousand steps   --lr a third of it; look at history.csv
+  all pictures look alike                              a larger --r1, or --diff-augment colour translation
+  copies of the folder's pictures                      more pictures, --diff-augment, --mirror, fewer --steps
+  too slow, or out of memory                           a smaller --size, then --width, then --batch
+  blurred (vae)                                        that is its likelihood speaking; try train gan
+"""
+
+
+LOSSES = ("relativistic", "non_saturating", "hinge", "wasserstein", "minimax", "sigmoid_bce")
+
+
+class _Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Says the default where there is one to say."""
+
+    def _get_help_string(self, action):
+        return action.help if action.default in (None, False, []) else super()._get_help_string(action)
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message):
-        sys.stderr.write(f"genimg: {' '.join(message.split())} (python -m genimg {self.command} --help tells more)\n")
+        sys.stderr.write(f"genimg: {' '.join(message.split())} ({self.prog} --help tells more)\n")
         raise SystemExit(2)
-
-    command = ""
 
 
 def parser():
@@ -43,16 +61,15 @@ def parser():
     return p
 
 
-def _command(commands, name, text):
-    command = commands.add_parser(
-        name, help=text, description=text, formatter_class=argparse.ArgumentDefaultsHelpFormatter, allow_abbrev=False
-    )
-    command.command = name
-    return command
+def _command(commands, name, text, **options):
+    return commands.add_parser(name, help=text, description=text, formatter_class=_Help, allow_abbrev=False, **options)
 
 
 def _add_train(commands):
-    p = _command(commands, "train", "train a GAN or a VAE in a folder, or go on with what was begun there")
+    p = _command(
+        commands, "train", "train a GAN or a VAE in a folder, or go on with what was begun there",
+        usage="python -m genimg train {gan,vae} --data DATA --out FOLDER [options]", epilog=TEACHES,
+    )  # fmt: skip
     p.add_argument("family", choices=("gan", "vae"), help="gan: sharper; vae: steadier, and measures likelihood")
     where = p.add_argument_group("what and where")
     where.add_argument("--data", required=True, help="a folder of pictures, or shapes, digits, photos, cifar10, mnist")
@@ -67,15 +84,17 @@ def _add_train(commands):
     how.add_argument("--steps", type=int, default=5000, help="batches; a larger number extends a finished run")
     how.add_argument("--batch", type=int, default=32, help="pictures a step, over all processes; memory grows with it")
     how.add_argument("--seed", type=int, default=0, help="of everything random")
-    how.add_argument("--lr", type=float, help="Adam's learning rate; None: 1e-3 (book), 2e-4 (text)")
+    how.add_argument("--lr", type=float, help="Adam's learning rate; if not given 1e-3 (book) or 2e-4 (text)")
     how.add_argument("--networks", default="book", help="book: the improved ones; text: the source text's")
-    how.add_argument("--width", type=int, help="channels at full resolution; None: 32 (book), 64 (text)")
-    how.add_argument("--z-dim", type=int, help="length of the noise vector; None: 128 (gan), 64 (vae)")
+    how.add_argument("--width", type=int, help="channels at full resolution; if not given 32 (book) or 64 (text)")
+    how.add_argument("--z-dim", type=int, help="length of the noise vector; if not given 128 (gan) or 64 (vae)")
     how.add_argument("--save-every", type=int, default=500, help="steps between checkpoints, each with a grid")
     a_gan = p.add_argument_group("gan only")
     a_gan.add_argument("--norm", default="batch", help="batch, or group: the same in any number of processes")
-    a_gan.add_argument("--loss", help="relativistic, non_saturating, hinge, wasserstein, minimax, sigmoid_bce")
-    a_gan.add_argument("--r1", type=float, help="weight of the gradient penalties; larger is calmer. None: 0.1 (book)")
+    a_gan.add_argument("--loss", help=f"one of {', '.join(LOSSES)}; if not given the first, of text the last")
+    a_gan.add_argument(
+        "--r1", type=float, help="weight of the gradient penalties, larger is calmer; if not given 0.1, of text 0"
+    )
     a_gan.add_argument(
         "--diff-augment", nargs="+", default=[], metavar="NAME",
         help="colour, translation, cutout: what D is shown; for folders under about 10,000 pictures",
@@ -84,12 +103,18 @@ def _add_train(commands):
     a_vae.add_argument("--beta", type=float, default=1.0, help="weight of the KL; 1 is the bound on the likelihood")
     a_vae.add_argument("--sigma", type=_sigma, default="optimal", help="optimal, or a fixed number above 0")
     machine = p.add_argument_group("machine")
-    machine.add_argument("--device", help="cpu, cuda, cuda:1; None: a GPU where there is one")
-    machine.add_argument("--threads", type=int, help="of torch on a CPU; None: one a core. Results depend on it")
-    machine.add_argument("--precision", choices=("float32", "bfloat16"), help="None: the one the device is fast at")
+    machine.add_argument("--device", help="cpu, cuda, cuda:1, ...; if not given a GPU where there is one")
+    machine.add_argument("--threads", type=int, help="of torch on a CPU, if not given one a core; results depend on it")
+    machine.add_argument(
+        "--precision", choices=("float32", "bfloat16"), help="if not given the one the device is fast at"
+    )
     machine.add_argument("--workers", type=int, help="processes that read a folder too large for memory; 0: none")
     machine.add_argument("--memory", type=float, help="GB that pictures may take before they are streamed from disk")
-    machine.add_argument("--compile", action="store_true", help="torch.compile; worth a try on a GPU")
+    machine.add_argument(
+        "--compile",
+        action="store_true",
+        help="run through torch.compile: it costs a start-up and gained nothing on the processors it was tried on",
+    )
 
 
 def _add_sample(commands):
@@ -97,7 +122,7 @@ def _add_sample(commands):
     p.add_argument("run", type=_path, help="the run's folder")
     p.add_argument("--n", type=int, default=64, help="how many; of --interpolate, how many rows")
     p.add_argument("--seed", type=int, default=0, help="of the noise")
-    p.add_argument("--out", type=_path, help="a .png, or with --each a folder; None: beside the run's grids")
+    p.add_argument("--out", type=_path, help="a .png, or with --each a folder; if not given beside the run's grids")
     p.add_argument("--columns", type=int, default=8, help="pictures in a row")
     what = p.add_mutually_exclusive_group()
     what.add_argument("--interpolate", action="store_true", help="rows from one noise vector to another")
@@ -109,7 +134,7 @@ def _add_sample(commands):
 def _add_evaluate(commands):
     p = _command(commands, "evaluate", "measure a run")
     p.add_argument("run", type=_path, help="the run's folder")
-    p.add_argument("--data", help="pictures to compare with; None: those it was trained on")
+    p.add_argument("--data", help="pictures to compare with; if not given those it was trained on")
     p.add_argument("--n", type=int, default=500, help="samples drawn, and pictures compared with, at most")
     p.add_argument("--seed", type=int, default=1, help="of samples and pictures")
     p.add_argument("--json", action="store_true", help="print JSON")
@@ -119,7 +144,7 @@ def _add_evaluate(commands):
 def _add_record(commands):
     p = _command(commands, "record", "run an experiment of the book that is too long for a page, and keep it")
     p.add_argument("experiment", choices=("gan-factors", "vae-factors"), help="which one")
-    p.add_argument("--name", help="of the record; None: that of the experiment")
+    p.add_argument("--name", help="of the record; if not given that of the experiment")
     p.add_argument("--size", type=int, default=32, help="of the pictures")
     p.add_argument("--width", type=int, default=16, help="filters of the first level; the source text has 64")
     p.add_argument("--steps", type=int, default=2000, help="batches a run")

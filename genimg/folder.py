@@ -216,7 +216,7 @@ def load(folder, size, background="white", fit="crop", skip_bad=False, memory=No
         return None
 
     def read_all():  # block after block: a million waiting calls would fill the memory
-        with ThreadPoolExecutor(max(1, min(8, os.cpu_count() or 1))) as pool:
+        with ThreadPoolExecutor(min(8, _processors())) as pool:
             try:
                 for block in range(0, len(files), BLOCK):
                     yield from pool.map(read, range(block, min(block + BLOCK, len(files))))
@@ -286,16 +286,18 @@ class Stream(torch.utils.data.Dataset):
         loader = torch.utils.data.DataLoader(
             _Caught(self),
             batch_sampler=(index.tolist() for index in indices),
-            num_workers=min(4, os.cpu_count() or 1) if workers is None else workers,
+            num_workers=min(4, _processors()) if workers is None else workers,
             collate_fn=_stacked,  # in the worker: a tensor of its own for each picture would take a file handle each
             generator=torch.Generator(),  # the global one is the training's
         )
-        ahead = iter(loader)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # more workers than processors: as asked for
+            ahead = iter(loader)
         try:
             while True:
                 try:
                     pixels = next(ahead, None)
-                except RuntimeError as error:
+                except (RuntimeError, EOFError, OSError) as error:  # a worker was killed, or no memory is left to it
                     reason = _reason(error, "")
                     raise DataError(f"reading ahead failed ({reason}); workers=0 (--workers 0) does without") from error
                 if pixels is None:
@@ -331,6 +333,11 @@ def free_memory():
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
     except (OSError, StopIteration):  # not Linux
         return 4 * 10**9
+
+
+def _processors():
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _eight_bits(picture):
