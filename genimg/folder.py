@@ -280,7 +280,7 @@ class Stream(torch.utils.data.Dataset):
             workers: how many; 0 decodes here; None takes the stream's own.
 
         Raises:
-            DataError: a file has become unreadable since the stream was made, or a worker has died.
+            DataError: a file has become unreadable since the stream was made.
         """
         workers = self.workers if workers is None else workers
         loader = torch.utils.data.DataLoader(

@@ -539,16 +539,6 @@ def test_no_worker_is_left_behind(some):
     assert not multiprocessing.active_children()
 
 
-def test_a_worker_that_dies_is_one_line(some):
-    drawn = data.batches(load_images(some, size=SIZE, memory=0), 4, workers=1)
-    next(drawn)
-    multiprocessing.active_children()[0].kill()
-    with pytest.raises(DataError, match="reading ahead failed") as caught:
-        for _ in range(50):
-            next(drawn)
-    assert str(caught.value).isprintable()
-
-
 # Where batches begin, and who has which rows.
 
 
