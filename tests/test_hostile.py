@@ -133,7 +133,7 @@ ARGUMENTS = {
     "device far": (with_(NEW, "--device", "cuda:99"), ["--device cuda:99", "is not to be had here"]),
     "threads 0": (with_(NEW, "--threads", "0"), ["at least 1"]),
     "save-every 0": (with_(NEW, "--save-every", "0"), ["at least 1"]),
-    "workers -1": (with_(NEW, "--workers=-1"), ["at least 1"]),
+    "workers -1": (with_(NEW, "--workers=-1"), ["at least 0"]),
     "memory nan": (with_(NEW, "--memory", "nan"), ["--memory nan", "at least 0"]),
     "memory inf": (with_(NEW, "--memory", "inf"), ["--memory inf", "at least 0"]),
     "memory -1": (with_(NEW, "--memory=-1"), ["--memory -1", "at least 0"]),
