@@ -75,7 +75,9 @@ def _add_train(commands):
     where.add_argument("--data", required=True, help="a folder of pictures, or shapes, digits, photos, cifar10, mnist")
     where.add_argument("--out", required=True, type=_path, help="folder of the run; made if absent")
     where.add_argument("--size", type=int, default=64, help="width and height in pixels: 16, 32, 64, 128, 256")
-    where.add_argument("--n", type=int, help="at most so many pictures, drawn by the seed")
+    where.add_argument(
+        "--n", "--pictures", type=int, help="at most so many, drawn by the seed (torchrun has a --n too)"
+    )
     where.add_argument("--background", default="white", help="colour behind transparent pictures: a name or #rrggbb")
     where.add_argument("--fit", default="crop", help="crop: the centre square; pad: all of it on the background")
     where.add_argument("--skip-bad", action="store_true", help="leave out files that cannot be read, and list them")

@@ -1,6 +1,7 @@
 """What GAN, VAE and Flow have in common, and the averages of their weights."""
 
 import copy
+import logging
 
 import torch
 from torch import nn
@@ -64,6 +65,8 @@ class Model(nn.Module):
         """Let `net(name, fast=True)` run through torch.compile; where that fails, as without a C++ compiler, through
         the plain network again. Call it after `prepare`. Second derivatives (penalties) never take this path."""
         torch._dynamo.config.suppress_errors = True
+        for noisy in ("torch._dynamo", "torch.utils.cpp_extension"):
+            logging.getLogger(noisy).setLevel(logging.ERROR)
         for name in names:
             self.compiled[name] = torch.compile(self.net(name), dynamic=False)
 

@@ -11,6 +11,7 @@ import csv
 import dataclasses
 import io
 import json
+import os
 import signal
 import sys
 from pathlib import Path
@@ -36,7 +37,7 @@ class Stopped(Exception):
 def load_pictures(recipe, workers=None, memory=None):
     """The recipe's pictures, and the recipe with their channels and fingerprint."""
     options = {}
-    if Path(recipe.data).expanduser().is_dir() and recipe.data not in data.SOURCES:
+    if os.path.isdir(os.path.expanduser(recipe.data)) and recipe.data not in data.SOURCES:
         options = dict(background=recipe.background, fit=recipe.fit, skip_bad=recipe.skip_bad, memory=memory)
     elif (recipe.background, recipe.fit, recipe.skip_bad) != ("white", "crop", False):
         raise RunError(f"--background, --fit and --skip-bad are for folders; {recipe.data!r} is none")

@@ -54,8 +54,8 @@ def command(arguments, out, pictures=None, save_every=5):
     return ["train", *arguments, *source, "--out", str(out), "--save-every", str(save_every), "--threads", "1"]
 
 
-def start(arguments, **options):
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+def start(arguments, environment=None, **options):
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"} | (environment or {})
     return subprocess.Popen(
         [sys.executable, "-m", "genimg", *arguments],
         env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
@@ -577,3 +577,18 @@ def test_evaluate(run, tmp_path, capsys):
     assert 0 < found["bits_per_dim"] < 20 and 0 <= found["redrawn"] <= 1
     assert main(["evaluate", str(tmp_path / "v"), "--n", "40"]) == 0
     assert "bits per dim" in capsys.readouterr().out
+
+
+def test_without_a_compiler_it_trains_all_the_same(tmp_path):
+    """Where torch.compile finds no C++ compiler, the plain networks run, and nothing is said about it."""
+    arguments = ["train", "vae", "--data", "digits", "--size", "8", "--width", "4", "--batch", "8", "--steps", "3"]
+    environment = {"CXX": str(tmp_path / "none"), "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
+    texts = []
+    for name, extra in (("plain", []), ("compiled", ["--compile"])):
+        process = start([*arguments, "--threads", "1", "--out", str(tmp_path / name), *extra], environment)
+        texts.append(process.communicate(timeout=300)[1])
+        assert process.returncode == 0, texts
+    assert "Traceback" not in texts[1]
+    assert len(lines(texts[1])) == len(lines(texts[0]))
+    weights = [(tmp_path / name / "weights.safetensors").read_bytes() for name in ("plain", "compiled")]
+    assert weights[0] == weights[1]

@@ -1,0 +1,96 @@
+"""Experiments and their records: what is measured, and that a page shows nothing but what a command wrote."""
+
+import json
+import math
+import time
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from genimg import experiments, gan, records, vae
+from genimg.__main__ import LOSSES
+from genimg.errors import RunError
+
+
+def test_the_help_names_every_loss():
+    assert set(LOSSES) == gan.LOSSES.keys()
+
+
+def test_a_record_is_shown_as_it_was_written(tmp_path, capsys):
+    results = {"text": [{"error": 0.25}], "other": [{"error": 0.125}]}
+    samples = {name: torch.zeros(3, 3, 8, 8) for name in results}
+    records.write("some", "python -m genimg record some", results, samples, time.perf_counter(), "cpu", tmp_path)
+    record = records.show("some", "another command", tmp_path)
+    shown = capsys.readouterr().out
+    assert record["results"] == results
+    assert record["rows"] == ["text", "other"]
+    assert record["picture"].exists()
+    assert "python -m genimg record some" in shown
+    for key in ("commit", "device", "torch", "date"):
+        assert str(record["stamp"][key]) in shown
+
+
+def test_without_a_record_the_page_says_so(tmp_path, capsys):
+    assert records.show("some", "python -m genimg record some", tmp_path) is None
+    shown = capsys.readouterr().out
+    assert "No record of some yet" in shown
+    assert "python -m genimg record some" in shown
+
+
+@pytest.mark.parametrize("content", ["", "[]", json.dumps({"results": {}})])
+def test_what_is_no_record_is_refused(content, tmp_path):
+    (tmp_path / "some.json").write_text(content)
+    with pytest.raises(RunError, match=r"some\.json"):
+        records.show("some", "a command", tmp_path)
+
+
+def test_the_committed_records_are_of_the_experiments_as_they_are():
+    folder = records.Path(__file__).parents[1] / "book" / "records"
+    for name, factors in (("gan-factors", experiments.GAN_FACTORS), ("vae-factors", experiments.VAE_FACTORS)):
+        record = json.loads((folder / f"{name}.json").read_text())
+        assert record["rows"] == list(record["results"]) == list(factors)
+        assert all(len(scores) >= 3 for scores in record["results"].values())
+        assert "+" not in record["stamp"]["commit"]
+
+
+def test_mean_squared_error_is_a_gaussian_of_that_sigma():
+    x, mean = torch.rand(2, 5, 3, 4, 4, dtype=torch.float64)
+    sigma = experiments.mean_sigma(48)
+    constant = 48 * math.log(sigma) + 24 * math.log(2 * math.pi)
+    written = F.mse_loss(x, mean, reduction="none").flatten(1).mean(1)
+    assert torch.allclose(written, -vae.log_gaussian(x, mean, sigma) - constant, atol=1e-9)
+
+
+def test_checkerboard_sees_pixels_that_alternate_and_nothing_else():
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(200, 3, 32, 32, generator=generator)
+    assert experiments.checkerboard(noise) == pytest.approx(1, abs=0.05)
+    board = (torch.arange(32).view(-1, 1) + torch.arange(32)) % 2 * 2.0 - 1
+    assert experiments.checkerboard(noise + 0.3 * board) > 2
+    stripes = (torch.arange(32) % 2 * 2.0 - 1).expand(32, 32)
+    assert experiments.checkerboard(noise + 0.3 * stripes) > 2
+    assert experiments.checkerboard(F.avg_pool2d(F.avg_pool2d(noise, 2, 1), 2, 1)) < 0.1  # weights 1, 2, 1: smooth
+
+
+def test_an_experiment_repeats_and_its_seeds_differ():
+    options = dict(steps=2, width=4, batch=4, device="cpu", names=("sum",), tell=lambda line: None)
+    first, samples = experiments.vae_factors(seeds=2, **options)
+    again, same = experiments.vae_factors(seeds=1, **options)
+    scores = [{key: value for key, value in score.items() if key != "seconds"} for score in first["sum"]]
+    assert scores[0] == {key: value for key, value in again["sum"][0].items() if key != "seconds"}
+    assert scores[0] != scores[1]
+    assert samples["sum"].shape == (16, 3, 32, 32)
+    assert torch.equal(samples["sum"], same["sum"])
+
+
+def test_every_factor_changes_what_it_says():
+    text = experiments.build_gan(32, 4)
+    assert (text.lr, text.betas, text.r1, text.mixes) == (2e-4, (0.5, 0.999), 0.0, True)
+    assert text.d_loss is gan.d_sigmoid_bce
+    assert not experiments.build_gan(32, 4, **experiments.GAN_FACTORS["no norm in D"]).mixes
+    assert experiments.build_gan(32, 4, **experiments.GAN_FACTORS["lr 1e-3"]).lr == 1e-3
+    assert experiments.build_gan(32, 4, **experiments.GAN_FACTORS["relativistic, R1, R2"]).r2 == 0.1
+    for name, changes in experiments.GAN_FACTORS.items():
+        assert bool(changes) == (name != "text")
+    assert experiments.build_vae(32, 4, **experiments.VAE_FACTORS["mean"]).sigma == math.sqrt(3 * 32 * 32 / 2)
