@@ -192,9 +192,11 @@ def _read_config(out):
 
 def _refuse_other(stored, recipe, out):
     differing = []
+    # A folder may have been moved: what counts is what is in it.
+    free = {"steps", "fingerprint"} | ({"data"} if stored.fingerprint == recipe.fingerprint else set())
     for field in dataclasses.fields(Recipe):
         before, now = getattr(stored, field.name), getattr(recipe, field.name)
-        if before != now and field.name not in ("steps", "fingerprint"):
+        if before != now and field.name not in free:
             differing.append(f"--{field.name.replace('_', '-')} was {before}, is {now}")
     if differing:
         raise RunError(f"{out} was trained otherwise: {'; '.join(differing)}. Choose another --out, or the same again")

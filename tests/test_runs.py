@@ -409,6 +409,8 @@ def test_other_pictures_in_the_folder_are_refused(pictures, tmp_path, capsys):
     assert snapshot(out) == before
     (folder / "one-more.png").unlink()
     assert main(arguments) == 0
+    moved = folder.rename(tmp_path / "elsewhere")  # the same pictures in another place are the same pictures
+    assert main(command([*VAE[:-1], "6"], out, moved)) == 0
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path, capsys):
