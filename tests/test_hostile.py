@@ -140,7 +140,7 @@ ARGUMENTS = {
     "data unknown": (with_(NEW, "--data", "nowhere"), ["neither a folder nor one of digits"]),
     "data empty": (with_(NEW, "--data", ""), ["a folder or the name of a source"]),
     "data a file": (with_(NEW, "--data", "mine.png"), ["neither a folder nor one of digits"]),
-    "data far too long": (with_(NEW, "--data", "x" * 5000), ["name too long", "choose another"]),
+    "data far too long": (with_(NEW, "--data", "x" * 5000), ["neither a folder nor one of digits"]),
     "data an empty folder": (with_(NEW, "--data", "empty"), ["no pictures in empty", "looked for .png"]),
     "data one picture": (with_(NEW, "--data", "one"), ["one picture", "needs more"]),
     "data missing": (["train", "gan", "--out", "new"], ["--data", "--help"]),
