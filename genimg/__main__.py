@@ -198,6 +198,9 @@ def main(arguments=None):
     except OSError as error:  # a path that cannot even be looked for
         return tell(f"{error.filename or ''}: {error.strerror or error}", "; choose another path")
     except RuntimeError as error:
+        if "DataLoader worker" in str(error):  # torch raises it wherever the program happens to be
+            way_out = "; the last checkpoint is whole, and the same command goes on from it (fewer --workers take less)"
+            return tell("a process that reads pictures ahead was killed, as when memory runs out", way_out)
         if "DefaultCPUAllocator" in str(error):
             return tell("not enough memory", "; try a smaller --batch, --width or --size")
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # gloo and nccl tell of a lost peer in errors of many kinds
