@@ -7,6 +7,7 @@ from genimg import (
     augment,
     classic,
     data,
+    decode,
     distributed,
     experiments,
     files,
@@ -28,7 +29,7 @@ from genimg.runtime import setup, show, stamp
 from genimg.training import History, fit
 
 __all__ = [
-    "History", "Images", "augment", "classic", "data", "distributed", "experiments", "files", "fit", "folder",
+    "History", "Images", "augment", "classic", "data", "decode", "distributed", "experiments", "files", "fit", "folder",
     "gan", "load_images", "model", "oracle", "plots", "recipes", "records", "runs", "runtime", "setup",
     "shapes", "show", "stamp", "training", "vae",
 ]  # fmt: skip

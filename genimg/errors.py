@@ -7,3 +7,18 @@ class DataError(ValueError):
 
 class RunError(ValueError):
     """A run cannot be started, continued or read; the message names what and the way out."""
+
+
+def reason(error, file):
+    """What an error says, short and on one line."""
+    text = (error.strerror if isinstance(error, OSError) and error.strerror else str(error)) or type(error).__name__
+    for name in (repr(str(file)), str(file)):
+        text = text.replace(name, "it") if str(file) else text
+    return shown(" ".join(text.split()), 160)
+
+
+def shown(name, most=4096):
+    """A path or text on one line."""
+    name = str(name)
+    name = name if name.isprintable() else repr(name)
+    return name if len(name) <= most else name[:most] + "..."

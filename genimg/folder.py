@@ -1,44 +1,23 @@
 """A folder of pictures of any kind and in any state: one uint8 tensor or, too large for that, a stream."""
 
-import logging
 import os
-import stat
 import sys
-import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, nullcontext
+from contextlib import closing
 from pathlib import Path
 
 import torch
 
 from genimg import data
-from genimg.errors import DataError
+from genimg.decode import FITS, decode, rgb
+from genimg.errors import DataError, reason, shown
 
 #: File name endings taken for pictures; what is in a file is told from its content.
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
-#: Pillow's readers for them. It has many more, and one of those would hand a file to another program.
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
-
-FITS = ("crop", "pad")
-
-#: Larger ones are refused: a small file can claim to be a picture that fills the memory.
-MOST_PIXELS, MOST_BYTES = 150_000_000, 2_000_000_000
-
-#: Files read at once before the next ones are begun, and pixels of a picture that is read with no other large one.
-BLOCK, LARGE = 1024, 20_000_000
-
-_one_large = threading.Lock()
-
-#: EXIF orientation -> what puts the picture upright, by its name in Image.Transpose.
-UPRIGHT = {
-    2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE", 6: "ROTATE_270", 7: "TRANSVERSE",
-    8: "ROTATE_90",
-}  # fmt: skip
-
-# Without a handler of its own, what Pillow logs of a broken file would be printed.
-logging.getLogger("PIL").addHandler(logging.NullHandler())
+#: Files read at once before the next ones are begun.
+BLOCK = 1024
 
 
 def find(folder):
@@ -53,12 +32,12 @@ def find(folder):
 
     def stop(error):
         raise DataError(
-            f"{_shown(error.filename or top)} cannot be read ({error.strerror}); change its permissions or move it away"
+            f"{shown(error.filename or top)} cannot be read ({error.strerror}); change its permissions or move it away"
         ) from error
 
     if not os.path.isdir(top):
         what = "a file, neither a folder" if os.path.isfile(top) else "neither a folder"
-        raise DataError(f"'{_shown(top, 200)}' is {what} nor one of {', '.join(data.SOURCES)}")
+        raise DataError(f"'{shown(top, 200)}' is {what} nor one of {', '.join(data.SOURCES)}")
     found, seen = [], set()
     try:
         for here, folders, names in os.walk(top, onerror=stop, followlinks=True):
@@ -72,106 +51,8 @@ def find(folder):
     except OSError as error:
         stop(error)
     if not found:
-        raise DataError(f"no pictures in {_shown(top)}: looked for {', '.join(SUFFIXES)} at any depth")
+        raise DataError(f"no pictures in {shown(top)}: looked for {', '.join(SUFFIXES)} at any depth")
     return sorted(found, key=lambda file: file.relative_to(top).as_posix())
-
-
-def decode(file, size, background="white", fit="crop"):
-    """One file as uint8 (3, size, size).
-
-    Turned as its EXIF data say; transparency put on the background; 16 bits a channel scaled to 8; of several frames
-    the first. Colour profiles are not applied.
-
-    Args:
-        background: a colour that Pillow knows by name, or #rrggbb.
-        fit: "crop" takes the centre square; "pad" keeps all of the picture, with the background beside it.
-
-    Raises:
-        DataError: the file cannot be read as a picture; an unknown colour or fit.
-    """
-    import numpy as np
-
-    colour = _colour(background)
-    if fit not in FITS:
-        raise DataError(f"fit {fit!r}; there are {', '.join(FITS)}")
-    try:
-        status = os.stat(file)
-        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
-            raise ValueError("not an ordinary file")
-        if status.st_size > MOST_BYTES:
-            raise ValueError(f"{status.st_size:,} bytes are too many")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of oddities that change nothing here
-            pixels = np.array(_square(file, size, colour, fit))
-    except Exception as error:  # Pillow raises OSError, ValueError, SyntaxError, struct.error, ... for bad files
-        raise DataError(
-            f"{_shown(file)} cannot be read as a picture ({_reason(error, file)}); repair or remove it, or leave out "
-            f"what cannot be read with skip_bad=True (--skip-bad)"
-        ) from error
-    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()  # (3, S, S)
-
-
-def _square(file, size, colour, fit):
-    from PIL import Image
-
-    with Image.open(file, formats=FORMATS) as picture:
-        n = picture.width * picture.height
-        if n > MOST_PIXELS:
-            raise ValueError(f"{picture.width:,} x {picture.height:,} pixels are too many")
-        with _one_large if n > LARGE else nullcontext():
-            picture.draft(None, (2 * size, 2 * size))  # JPEG decodes large pictures at a fraction of the size
-            _scale_clear_colour(picture)
-            picture.load()
-            return _fitted(_composited(_turned(picture), colour), size, colour, fit)
-
-
-def _scale_clear_colour(picture):
-    """A PNG names its clear colour in its own number of bits; Pillow scales the pixels alone to 8 (not yet loaded)."""
-    stored = picture.tile[0].args if picture.format == "PNG" and picture.tile else None
-    clear = picture.info.get("transparency")
-    if stored in ("L;2", "L;4") and isinstance(clear, int):
-        picture.info["transparency"] = min(255, clear * (85 if stored == "L;2" else 17))
-    elif stored == "RGB;16B" and isinstance(clear, tuple):
-        picture.info["transparency"] = tuple(level >> 8 for level in clear)
-
-
-def _turned(picture):
-    from PIL import Image
-
-    try:
-        orientation = picture.getexif().get(0x0112)
-    except Exception:  # broken EXIF data, while the pixels are fine
-        return picture
-    name = UPRIGHT.get(orientation)
-    return picture.transpose(Image.Transpose[name]) if name else picture
-
-
-def _composited(picture, colour):
-    """RGB, with transparent parts on the colour."""
-    from PIL import Image
-
-    picture = _eight_bits(picture)
-    if "transparency" not in picture.info and picture.mode not in ("RGBA", "LA", "PA", "RGBa", "La"):
-        return picture.convert("RGB")
-    picture = picture.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", picture.size, colour), picture).convert("RGB")
-
-
-def _fitted(picture, size, colour, fit):
-    from PIL import Image
-
-    width, height = picture.size
-    if fit == "crop":
-        side = min(width, height)
-        left, top = (width - side) // 2, (height - side) // 2
-        square = picture.crop((left, top, left + side, top + side))
-        return square.resize((size, size), Image.Resampling.LANCZOS)
-    scale = size / max(width, height)
-    width, height = max(1, round(width * scale)), max(1, round(height * scale))
-    square = Image.new("RGB", (size, size), colour)
-    whole = picture.resize((width, height), Image.Resampling.LANCZOS)
-    square.paste(whole, ((size - width) // 2, (size - height) // 2))
-    return square
 
 
 def load(folder, size, background="white", fit="crop", skip_bad=False, memory=None, n=None, seed=0):
@@ -192,7 +73,7 @@ def load(folder, size, background="white", fit="crop", skip_bad=False, memory=No
     """
     from tqdm import tqdm
 
-    _colour(background)
+    rgb(background)
     if fit not in FITS:
         raise DataError(f"fit {fit!r}; there are {', '.join(FITS)}")
     if memory is not None and not memory >= 0:
@@ -223,7 +104,7 @@ def load(folder, size, background="white", fit="crop", skip_bad=False, memory=No
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    label = f"reading {_shown(Path(folder).name)}"
+    label = f"reading {shown(Path(folder).name)}"
     with warnings.catch_warnings(), closing(read_all()) as results:
         warnings.simplefilter("ignore")  # here as well: threads that do this by turns would undo each other's
         for i, result in enumerate(tqdm(results, label, len(files), leave=False, disable=None)):
@@ -237,9 +118,9 @@ def load(folder, size, background="white", fit="crop", skip_bad=False, memory=No
             else:
                 raise result
     if not good:
-        raise DataError(f"none of the {len(files)} pictures in {folder} can be read; the first is {_shown(files[0])}")
+        raise DataError(f"none of the {len(files)} pictures in {folder} can be read; the first is {shown(files[0])}")
     if skipped:
-        names = ", ".join(_shown(name) for name in skipped[:5]) + (", ..." if len(skipped) > 5 else "")
+        names = ", ".join(shown(name) for name in skipped[:5]) + (", ..." if len(skipped) > 5 else "")
         print(f"left out {len(skipped)} of {len(files)} files that cannot be read: {names}", file=sys.stderr)
     if streams:
         return Stream(good, size, background, fit, tuple(skipped), data.combined(digests, (3, size, size)))
@@ -298,8 +179,9 @@ class Stream(torch.utils.data.Dataset):
                 try:
                     pixels = next(ahead, None)
                 except (RuntimeError, EOFError, OSError) as error:  # a worker was killed, or no memory is left to it
-                    reason = _reason(error, "")
-                    raise DataError(f"reading ahead failed ({reason}); workers=0 (--workers 0) does without") from error
+                    raise DataError(
+                        f"reading ahead failed ({reason(error, '')}); workers=0 (--workers 0) does without"
+                    ) from error
                 if pixels is None:
                     return
                 if isinstance(pixels, str):
@@ -338,56 +220,3 @@ def free_memory():
 def _processors():
     """How many this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _eight_bits(picture):
-    """Modes of more than 8 bits scaled to 8, where Pillow would clip them.
-
-    Modes I and F know no range: it is the smallest of 1 (F only), 2^8-1, 2^16-1 and 2^31-1 that holds all values.
-    """
-    import numpy as np
-    from PIL import Image
-
-    clear = picture.info.get("transparency")
-    if not (picture.mode.startswith("I") or picture.mode == "F"):
-        return picture
-    values = np.asarray(picture).astype(np.float64)
-    if not np.isfinite(values).all():
-        raise ValueError("values that are not finite")
-    low, high = values.min(), values.max()
-    ranges = {"F": (1, 2**8 - 1, 2**16 - 1), "I": (2**8 - 1, 2**16 - 1, 2**31 - 1)}.get(picture.mode, (2**16 - 1,))
-    if low < 0 or high > ranges[-1]:
-        raise ValueError(f"values from {low:g} to {high:g}")
-    full = next(most for most in ranges if high <= most)
-    grey = Image.fromarray((values * (255 / full)).round().astype(np.uint8))
-    if isinstance(clear, int):
-        grey.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
-    return grey
-
-
-def _colour(background):
-    """(r, g, b) of a colour's name."""
-    from PIL import ImageColor
-
-    try:
-        colour = ImageColor.getrgb(background)
-    except (ValueError, AttributeError, TypeError):
-        colour = ()
-    if len(colour) != 3:
-        raise DataError(f"background {background!r} is no colour; white or grey would be, or #rrggbb")
-    return colour
-
-
-def _reason(error, file):
-    """What an error says, short and on one line."""
-    text = (error.strerror if isinstance(error, OSError) and error.strerror else str(error)) or type(error).__name__
-    for name in (repr(str(file)), str(file)):
-        text = text.replace(name, "it") if str(file) else text
-    return _shown(" ".join(text.split()), 160)
-
-
-def _shown(name, most=4096):
-    """A path or text on one line."""
-    name = str(name)
-    name = name if name.isprintable() else repr(name)
-    return name if len(name) <= most else name[:most] + "..."
