@@ -8,6 +8,7 @@ import json
 import platform
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -16,6 +17,82 @@ from genimg import files, plots, runtime
 from genimg.errors import RunError
 
 FOLDER = Path("book") / "records"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a command kept.
+
+    Attributes:
+        results: variant -> list of scores, one a seed; a score is a dict of numbers.
+        rows: variants in the order of the picture's rows.
+        picture: path of the samples' PNG, or None.
+    """
+
+    results: dict
+    rows: tuple[str, ...]
+    picture: Path | None
+
+    def __bool__(self):
+        return bool(self.results)
+
+    def values(self, variant, key):
+        """One number of every seed."""
+        return [score[key] for score in self.results[variant]]
+
+    def mean(self, variant, key):
+        """The mean over seeds."""
+        values = self.values(variant, key)
+        return sum(values) / len(values)
+
+    def below(self, a, b, key, by=0.0):
+        """Whether every seed of variant a is below every seed of b, by more than that."""
+        return max(self.values(a, key)) < min(self.values(b, key)) - by
+
+    def table(self, columns):
+        """Print mean (lowest to highest) over seeds of {key: title} for every variant."""
+        if not self:
+            return
+        space = max(map(len, self.results)) + 2
+        print("mean over seeds (lowest to highest)")
+        print(" " * space + "".join(f"{title:>24s}" for title in columns.values()))
+        for variant in self.results:
+            texts = []
+            for key in columns:
+                values = self.values(variant, key)
+                texts.append(f"{self.mean(variant, key):.3g} ({min(values):.3g} to {max(values):.3g})")
+            print(f"{variant:{space}s}" + "".join(f"{text:>24s}" for text in texts))
+
+    def dots(self, labels):
+        """A panel for each {key: axis label}, a line for each variant, a dot for each seed. Nothing without results."""
+        if not self:
+            return
+        from matplotlib import pyplot as plt
+
+        _, axes = plt.subplots(1, len(labels), figsize=(7, 0.9 + 0.3 * len(self.results)), sharey=True, squeeze=False)
+        for ax, (key, label) in zip(axes[0], labels.items(), strict=True):
+            for place, variant in enumerate(self.results):
+                values = self.values(variant, key)
+                ax.plot(values, [place] * len(values), "o", ms=5, alpha=0.7, color=plots.COLOURS[0])
+            ax.set(xlabel=label, yticks=range(len(self.results)), yticklabels=list(self.results))
+            ax.locator_params(axis="x", nbins=5)
+        axes[0, 0].invert_yaxis()
+
+    def samples(self):
+        """The picture, each row with its variant's name. Nothing without one."""
+        if not self.picture:
+            return
+        from matplotlib import pyplot as plt
+
+        sheet = plt.imread(self.picture)
+        height, width = sheet.shape[:2]
+        _, ax = plt.subplots(figsize=(7, 0.2 + 5.6 * height / width))
+        ax.imshow(sheet)
+        ax.set_yticks([(i + 0.5) * height / len(self.rows) for i in range(len(self.rows))], self.rows)
+        ax.set_xticks([])
+        ax.tick_params(length=0)
+        ax.grid(False)
+        ax.spines[:].set_visible(False)
 
 
 def write(name, command, results, samples, started, device=None, folder=FOLDER):
@@ -54,12 +131,12 @@ def show(name, command, folder="records"):
         folder: beside the page.
 
     Returns:
-        dict with `results`, `rows` and, where there is a picture, `picture` (its path); None without a record.
+        Record; without one an empty Record, which is false.
     """
     path = Path(folder) / f"{name}.json"
     if not path.exists():
         print(f"No record of {name} yet. This command makes it:\n  {command}")
-        return None
+        return Record({}, (), None)
     record = files.read_json(path)
     if not isinstance(record, dict) or not {"results", "stamp", "command", "rows"} <= record.keys():
         raise RunError(f"{path} is not a record")
@@ -70,7 +147,7 @@ def show(name, command, folder="records"):
         f"{stamp['date']}; commit {stamp['commit']}, torch {stamp['torch']}, Python {stamp['python']}"
     )
     picture = path.with_suffix(".png")
-    return record | ({"picture": picture} if picture.exists() else {})
+    return Record(record["results"], tuple(record["rows"]), picture if picture.exists() else None)
 
 
 def command_line():

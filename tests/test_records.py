@@ -23,16 +23,27 @@ def test_a_record_is_shown_as_it_was_written(tmp_path, capsys):
     records.write("some", "python -m genimg record some", results, samples, time.perf_counter(), "cpu", tmp_path)
     record = records.show("some", "another command", tmp_path)
     shown = capsys.readouterr().out
-    assert record["results"] == results
-    assert record["rows"] == ["text", "other"]
-    assert record["picture"].exists()
+    assert record
+    assert record.results == results
+    assert record.rows == ("text", "other")
+    assert record.picture.exists()
+    assert record.mean("text", "error") == 0.25
+    assert record.below("other", "text", "error", by=0.1)
+    assert not record.below("other", "text", "error", by=0.125)
+    assert not record.below("text", "other", "error")
+    record.table({"error": "error"})
+    assert "0.25 (0.25 to 0.25)" in capsys.readouterr().out
     assert "python -m genimg record some" in shown
     for key in ("commit", "device", "torch", "date"):
-        assert str(record["stamp"][key]) in shown
+        assert str(json.loads((tmp_path / "some.json").read_text())["stamp"][key]) in shown
 
 
 def test_without_a_record_the_page_says_so(tmp_path, capsys):
-    assert records.show("some", "python -m genimg record some", tmp_path) is None
+    record = records.show("some", "python -m genimg record some", tmp_path)
+    assert not record
+    record.table({"error": "error"})
+    record.dots({"error": "error"})
+    record.samples()
     shown = capsys.readouterr().out
     assert "No record of some yet" in shown
     assert "python -m genimg record some" in shown
