@@ -11,6 +11,7 @@ from genimg import (
     distributed,
     experiments,
     files,
+    flow,
     folder,
     gan,
     model,
@@ -22,6 +23,7 @@ from genimg import (
     runtime,
     shapes,
     training,
+    unet,
     vae,
 )
 from genimg.data import Images, load_images
@@ -29,7 +31,7 @@ from genimg.runtime import setup, show, stamp
 from genimg.training import History, fit
 
 __all__ = [
-    "History", "Images", "augment", "classic", "data", "decode", "distributed", "experiments", "files", "fit", "folder",
-    "gan", "load_images", "model", "oracle", "plots", "recipes", "records", "runs", "runtime", "setup",
-    "shapes", "show", "stamp", "training", "vae",
+    "History", "Images", "augment", "classic", "data", "decode", "distributed", "experiments", "files", "fit", "flow",
+    "folder", "gan", "load_images", "model", "oracle", "plots", "recipes", "records", "runs", "runtime", "setup",
+    "shapes", "show", "stamp", "training", "unet", "vae",
 ]  # fmt: skip

@@ -1,6 +1,7 @@
 """Pictures from anywhere as one uint8 tensor, and endless batches of them in [-1, 1] on the device."""
 
 import hashlib
+import itertools
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,8 +119,8 @@ def load_images(source, size=None, n=None, seed=0, **options):
     return images if size is None else Images(_resize(images.pixels, size), images.labels, None, images.classes)
 
 
-def batches(images, batch, seed=0, device="cpu", start=0, part=(0, 1), workers=None):
-    """Endless batches (B, C, H, W), float32 in [-1, 1], channels_last, on the device.
+def batches(images, batch, seed=0, device="cpu", start=0, part=(0, 1), workers=None, labelled=False):
+    """Endless batches (B, C, H, W), float32 in [-1, 1], channels_last, on the device; or pairs of one and its labels.
 
     Every picture comes once before any comes again; the order depends on the seed and the epoch alone. The uint8
     pictures are put on the device once. A last short batch is filled from the next epoch.
@@ -130,12 +131,19 @@ def batches(images, batch, seed=0, device="cpu", start=0, part=(0, 1), workers=N
         start: how many batches to leave out: those that were drawn before.
         part: (rank, processes): only this process's rows of each batch.
         workers: processes that decode a stream's files; None takes up to 4.
+        labelled: give (batch, labels (B,)).
 
     Raises:
-        DataError: not uint8 pictures, or none.
+        DataError: not uint8 pictures, or none; or no labels where they are asked for.
         ValueError: the batch cannot be shared evenly.
     """
     order = _indices(len(images), batch, seed, start, part)
+    labels = getattr(images, "labels", None)
+    if labelled:
+        if labels is None:
+            raise DataError("these pictures have no labels, and the model was built with classes; build it without")
+        order, again = itertools.tee(order)
+        labels = labels.to(device)
     if hasattr(images, "pixels_of"):
         drawn = images.batches(order, workers)
     else:
@@ -148,7 +156,8 @@ def batches(images, batch, seed=0, device="cpu", start=0, part=(0, 1), workers=N
         pixels = pixels.to(device)
         drawn = (pixels[_sent(index, device)] for index in order)
     for x in drawn:
-        yield to_floats(_sent(x, device)).contiguous(memory_format=torch.channels_last)  # (B, C, H, W)
+        x = to_floats(_sent(x, device)).contiguous(memory_format=torch.channels_last)  # (B, C, H, W)
+        yield (x, labels[_sent(next(again), device)]) if labelled else x
 
 
 def _sent(tensor, device):

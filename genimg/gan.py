@@ -13,10 +13,10 @@ from torch import nn
 
 from genimg import distributed
 from genimg.augment import diff_augment
-from genimg.model import Model, has_batch_norm, reset_statistics
+from genimg.model import Model, group_norm, has_batch_norm, reset_statistics
 
 #: Name -> function from channels to a norm.
-NORMS = {"batch": nn.BatchNorm2d, "group": lambda channels: nn.GroupNorm(max(1, channels // 8), channels)}
+NORMS = {"batch": nn.BatchNorm2d, "group": group_norm}
 
 
 class Generator(nn.Module):

@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import math
 
 import torch
 from torch import nn
@@ -15,10 +16,14 @@ class Model(nn.Module):
     A subclass names in `averaged` the submodules whose weights are averaged, and has:
         optimisers() -> dict name -> torch optimiser, made once the parameters are on their device;
         step(x) -> dict name -> 0-d detached tensor, after updating the weights on the batch (N, C, H, W);
-        sample(n) -> (n, C, H, W) in [-1, 1].
+        noise(n, generator) -> what a sample is made of, drawn from N(0, I): (n, z_dim), of a Flow (n, C, H, W);
+        sample(n) or sample(z=noise) -> (n, C, H, W) in [-1, 1].
+
+    Where `classes` is above 0, `step` also takes the labels of the batch.
     """
 
     averaged: tuple[str, ...] = ()
+    classes = 0
 
     def __init__(self):
         super().__init__()
@@ -94,8 +99,16 @@ class Model(nn.Module):
     def step(self, x):
         raise NotImplementedError
 
+    def noise(self, n, generator=None):
+        raise NotImplementedError
+
     def sample(self, n=None, seed=None):
         raise NotImplementedError
+
+
+def group_norm(channels):
+    """Normalises groups of about 8 channels of each sample on its own, whatever else is in the batch."""
+    return nn.GroupNorm(math.gcd(channels, max(1, channels // 8)), channels)
 
 
 def has_batch_norm(module):

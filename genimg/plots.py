@@ -113,13 +113,13 @@ def curves(history, names, ax=None, ylabel="loss (nats)", labels=None):
 
 
 def between(z_from, z_to, steps=8):
-    """Points from one z to the other on the arc that keeps its length typical of N(0, I): (steps, z_dim).
+    """Points from one z to the other on the arc that keeps its length typical of N(0, I): (steps, *z.shape).
 
     Straight lines between Gaussian vectors pass through lengths that noise never has (White 2016,
     https://arxiv.org/abs/1609.04468).
     """
-    t = torch.linspace(0, 1, steps, device=z_from.device).unsqueeze(1)
-    cosine = torch.nn.functional.cosine_similarity(z_from, z_to, dim=0).clamp(-1, 1)
+    t = torch.linspace(0, 1, steps, device=z_from.device).view(-1, *[1] * z_from.dim())
+    cosine = torch.nn.functional.cosine_similarity(z_from.flatten(), z_to.flatten(), dim=0).clamp(-1, 1)
     angle = torch.arccos(cosine)
     if angle < 1e-4:
         return torch.lerp(z_from, z_to, t)
@@ -130,8 +130,8 @@ def interpolation(decode, ends, steps=8, ax=None):
     """One row of pictures for each pair of ends: decode(z) -> (N, C, H, W) along `between` two z.
 
     Args:
-        decode: function (N, z_dim) -> pictures.
-        ends: (pairs, 2, z_dim).
+        decode: function (N, *z.shape) -> pictures.
+        ends: (pairs, 2, *z.shape).
     """
     return grid(interpolated(decode, ends, steps), columns=steps, ax=ax)
 

@@ -4,10 +4,10 @@ import dataclasses
 import math
 from dataclasses import dataclass
 
-from genimg import augment, classic, gan, vae
+from genimg import augment, classic, flow, gan, vae
 from genimg.errors import RunError
 
-FAMILIES = ("gan", "vae")
+FAMILIES = ("gan", "vae", "flow")
 NETWORKS = ("book", "text")
 
 
@@ -16,14 +16,15 @@ class Recipe:
     """Everything that decides what a run computes. None stands for a default that `complete` fills in.
 
     Attributes:
-        family: "gan" or "vae".
+        family: "gan", "vae" or "flow".
         data: a source of `data.load_images`, as text.
         size, channels: of the pictures; channels come from the data.
         n: how many pictures at most; None takes all (of shapes 10,000).
         steps, batch, seed: of the training. batch counts pictures over all processes.
         networks: "book" (upsampling, no batch norm in the discriminator) or "text" (the source text's).
         norm: of a GAN's generator among the book's networks: "batch" or "group".
-        z_dim, width: length of the noise; channels at full resolution.
+        z_dim, width: length of the noise (a flow has none of its own: its noise is a picture); channels at the first
+            level.
         lr: of Adam.
         loss, r1: of a GAN: a name out of `gan.LOSSES`; weight of the penalties R1 and R2.
         diff_augment: of a GAN: policies of `augment.diff_augment`.
@@ -86,7 +87,7 @@ class Recipe:
         text = self.networks == "text"
         is_gan = self.family == "gan"
         defaults = {
-            "z_dim": 128 if is_gan or text else 64,
+            "z_dim": None if self.family == "flow" else 128 if is_gan or text else 64,
             "width": 64 if text else 32,
             "lr": 2e-4 if text else 1e-3,
             "loss": None if not is_gan else "sigmoid_bce" if text else "relativistic",
@@ -101,7 +102,10 @@ class Recipe:
         rules = {
             "family": (self.family in FAMILIES, f"one of {', '.join(FAMILIES)}"),
             "data": (isinstance(self.data, str) and self.data, "a folder or the name of a source"),
-            "networks": (self.networks in NETWORKS, f"one of {', '.join(NETWORKS)}"),
+            "networks": (
+                self.networks == "book" if self.family == "flow" else self.networks in NETWORKS,
+                "book: the source text has no flow" if self.family == "flow" else f"one of {', '.join(NETWORKS)}",
+            ),
             "norm": (self.norm in gan.NORMS, f"one of {', '.join(gan.NORMS)}"),
             "size": (_whole(self.size) and self.size in sizes, f"one of {', '.join(map(str, sizes))}"),
             "channels": (_whole(self.channels) and self.channels in (1, 3), "1 or 3"),
@@ -109,7 +113,12 @@ class Recipe:
             "steps": (_whole(self.steps, 1, 10**9), "a whole number from 1 to 1,000,000,000"),
             "batch": (_whole(self.batch, 2, 65536), "a whole number from 2 to 65,536"),
             "seed": (_whole(self.seed, 0, 2**31), "a whole number from 0 to 2,147,483,648"),
-            "z_dim": (_whole(self.z_dim, 1, 65536), "a whole number from 1 to 65,536"),
+            "z-dim": (
+                self.z_dim is None if self.family == "flow" else _whole(self.z_dim, 1, 65536),
+                "left out: a flow's noise is as large as its pictures"
+                if self.family == "flow"
+                else "a whole number from 1 to 65,536",
+            ),  # fmt: skip
             "width": (_whole(self.width, 4, 1024), "a whole number from 4 to 1,024"),
             "lr": (_number(self.lr, 0, 1), "a number above 0, up to 1"),
             "loss": (self.loss is None or self.loss in gan.LOSSES, f"one of {', '.join(gan.LOSSES)}"),
@@ -135,6 +144,8 @@ class Recipe:
         """A fresh model, its weights drawn from torch's global generator: seed that first."""
         size, channels, z_dim, width = self.size, self.channels, self.z_dim, self.width
         text = self.networks == "text"
+        if self.family == "flow":
+            return flow.Flow(size, channels, width, 4 * width, lr=self.lr)
         if self.family == "vae":
             options = dict(size=size, channels=channels, lr=self.lr, beta=self.beta, sigma=self.sigma)
             if text:

@@ -92,7 +92,9 @@ def train(
     )
     _restore(training, out, recipe, echo)
     if compiled:
-        model.compile(*(name for name in ("generator", "discriminator", "encoder", "decoder") if hasattr(model, name)))
+        model.compile(
+            *(name for name in ("generator", "discriminator", "encoder", "decoder", "velocity") if hasattr(model, name))
+        )
     if first:
         _make(out)
         with files.locked(out):
@@ -160,9 +162,8 @@ def load(out, device=None):
 
 
 def noise(model, n, seed):
-    """z ~ N(0, I) for `model.sample(z=z)`, (n, z_dim)."""
-    z_dim = (model.generator if hasattr(model, "generator") else model.decoder).z_dim
-    return torch.randn(n, z_dim, generator=torch.Generator(model.device()).manual_seed(seed), device=model.device())
+    """What `model.sample(z=...)` makes n pictures of."""
+    return model.noise(n, torch.Generator(model.device()).manual_seed(seed))
 
 
 def published(model):

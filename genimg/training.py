@@ -114,13 +114,14 @@ class Training:
         if self.stream is None:
             part = (distributed.rank(), distributed.size())
             self.stream = data.batches(
-                self.images, self.batch, seed=self.seed, device=self.device, start=self.step, part=part
-            )
+                self.images, self.batch, seed=self.seed, device=self.device, start=self.step, part=part,
+                labelled=self.model.classes > 0,
+            )  # fmt: skip
         factor = rate(self.step, self.steps, self.schedule)
         for name, optimiser in self.model.optimiser.items():
             optimiser.param_groups[0]["lr"] = self.base_rates[name] * factor
-        x = next(self.stream)
-        self.window.add(self.model.step(self.transform(x) if self.transform else x))
+        x, *labels = next(self.stream) if self.model.classes else (next(self.stream),)
+        self.window.add(self.model.step(self.transform(x) if self.transform else x, *labels))
         self.step += 1
         update_average(self.model, decay_after(self.step, self.batch, self.half_life))
         means = None

@@ -14,7 +14,7 @@ from torch import nn
 from genimg import distributed
 from genimg.data import to_bytes, to_floats
 from genimg.gan import level_widths
-from genimg.model import Model, reset_statistics
+from genimg.model import Model, group_norm, reset_statistics
 
 #: Width of one of 256 grey levels in [-1, 1].
 BIN = 2 / 255
@@ -113,14 +113,19 @@ def bits_per_dim(log_p, dims):
 
 
 class Encoder(nn.Module):
-    """Picture (N, channels, size, size) -> mean and log-variance of q(z | x), each (N, z_dim)."""
+    """Picture (N, channels, size, size) -> mean and log-variance of q(z | x), each (N, z_dim).
+
+    Norms are over groups of a sample, not of the batch: a bound on log p(x) must not depend on which other pictures
+    are there.
+    """
 
     def __init__(self, size=16, channels=1, z_dim=16, width=32, max_width=128):
         super().__init__()
         widths = [channels, *level_widths(size, width, max_width)]
         self.first = nn.Conv2d(channels, widths[1], 3, padding=1)
         self.levels = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(a, b, 4, stride=2, padding=1), _norm(b), nn.SiLU()) for a, b in pairwise(widths[1:])
+            nn.Sequential(nn.Conv2d(a, b, 4, stride=2, padding=1), group_norm(b), nn.SiLU())
+            for a, b in pairwise(widths[1:])
         )
         self.last = nn.Linear(widths[-1] * 16, 2 * z_dim)
 
@@ -141,7 +146,7 @@ class Decoder(nn.Module):
         self.z_dim = z_dim
         self.dense = nn.Linear(z_dim, widths[0] * 16)
         self.levels = nn.ModuleList(
-            nn.Sequential(nn.ConvTranspose2d(a, b, 4, stride=2, padding=1), _norm(b), nn.SiLU())
+            nn.Sequential(nn.ConvTranspose2d(a, b, 4, stride=2, padding=1), group_norm(b), nn.SiLU())
             for a, b in pairwise(widths)
         )
         self.last = nn.Conv2d(widths[-1], channels, 3, padding=1)
@@ -152,11 +157,6 @@ class Decoder(nn.Module):
         for level in self.levels:
             x = level(x)  # (N, C, s, s) -> (N, C / 2, 2 s, 2 s)
         return self.last(x).float()
-
-
-def _norm(channels):
-    # Groups of a sample, not of the batch: a bound on log p(x) must not depend on which other pictures are there.
-    return nn.GroupNorm(max(1, channels // 8), channels)
 
 
 LIKELIHOODS = ("gaussian", "logistic", "bernoulli")
@@ -203,6 +203,10 @@ class VAE(Model):
         """One Adam over encoder, decoder and sigma: they minimise one and the same bound."""
         trained = [p for p in self.parameters() if p.requires_grad]
         return {"vae": torch.optim.Adam(trained, self.lr, self.betas, fused=True)}
+
+    def noise(self, n, generator=None):
+        """z ~ N(0, I), (n, z_dim)."""
+        return torch.randn(n, self.z_dim, generator=generator, device=self.device())
 
     def scale(self):
         """sigma of the Gaussian, or scale of the logistic, as it stands: a 0-d tensor."""
@@ -276,9 +280,7 @@ class VAE(Model):
     def sample(self, n=None, seed=None, z=None, averaged=True):
         """Decoder means (n, C, H, W) in [-1, 1] at z ~ N(0, I), or at a z (n, z_dim) of your own."""
         if z is None:
-            device = self.log_sigma.device
-            generator = None if seed is None else torch.Generator(device).manual_seed(seed)
-            z = torch.randn(n, self.z_dim, generator=generator, device=device)
+            z = self.noise(n, None if seed is None else torch.Generator(self.device()).manual_seed(seed))
         return self.decode(z, averaged)
 
     @torch.no_grad()

@@ -1,0 +1,300 @@
+"""Flow matching along straight paths: the loss, the solvers, the likelihood, and its relatives by change of variable.
+
+Lipman et al. 2022, https://arxiv.org/abs/2210.02747; Liu et al. 2022, https://arxiv.org/abs/2209.03003; Albergo and
+Vanden-Eijnden 2022, https://arxiv.org/abs/2209.15571. Time runs from noise (t = 0, x_0 ~ N(0, I)) to data (t = 1):
+
+    x_t = (1 - t) x_0 + t x_1,    velocity = x_1 - x_0.
+
+Throughout, x is (N, ...) and t is (N,) or a number. Losses are per sample.
+"""
+
+import math
+
+import torch
+from torch import nn
+
+from genimg import distributed
+from genimg.data import to_floats
+from genimg.model import Model
+from genimg.unet import UNet
+from genimg.vae import BIN, bits_per_dim, log_gaussian
+
+SOLVERS = {"euler": 1, "heun": 2}  # name -> evaluations of the velocity a step
+
+
+def interpolate(x_0, x_1, t):
+    """The straight path: (1 - t) x_0 + t x_1, (N, ...)."""
+    t = per_sample(t, x_1)
+    return (1 - t) * x_0 + t * x_1
+
+
+def velocity_loss(v, x_0, x_1):
+    """Mean over dimensions of (v - (x_1 - x_0))^2, per sample: (N, ...) -> (N,). Lipman et al. 2022, equation 23.
+
+    Its minimum over functions v(x_t, t) is the mean of x_1 - x_0 over all pairs whose path passes x_t at time t.
+    """
+    return (v - (x_1 - x_0)).square().flatten(1).mean(1)
+
+
+def uniform_times(n, generator=None, device=None):
+    """t ~ U(0, 1), (n,)."""
+    return torch.rand(n, generator=generator, device=device)
+
+
+def logit_normal_times(n, generator=None, device=None, mean=0.0, std=1.0):
+    """t = sigmoid(mean + std * N(0, 1)), (n,): more often from the middle of the path, where the mean velocity is hard
+    to tell, than from its ends (Esser et al. 2024, https://arxiv.org/abs/2403.03206, section 3.1)."""
+    return torch.sigmoid(mean + std * torch.randn(n, generator=generator, device=device))
+
+
+TIMES = {"uniform": uniform_times, "logit_normal": logit_normal_times}
+
+
+def integrate(velocity, x, steps=20, solver="heun", start=0.0, end=1.0):
+    """Follow dx/dt = velocity(x, t) from `start` to `end` in equal steps.
+
+    Args:
+        velocity: function (x (N, ...), t (N,)) -> (N, ...).
+        x: where to start, (N, ...).
+        steps: how many; the error falls like steps^-1 with "euler", like steps^-2 with "heun".
+        solver: "euler" evaluates the velocity once a step; "heun" twice, and goes by the mean of both.
+        start, end: times; start > end goes backwards.
+
+    Returns:
+        x at time `end`, (N, ...).
+
+    Raises:
+        ValueError: an unknown solver or fewer than one step.
+    """
+    if solver not in SOLVERS:
+        raise ValueError(f"solver {solver!r}; there are {', '.join(SOLVERS)}")
+    if steps < 1:
+        raise ValueError(f"steps={steps}: it has to be at least 1")
+    dt = (end - start) / steps
+    for i in range(steps):
+        t = torch.full((len(x),), start + i * dt, device=x.device, dtype=x.dtype)
+        v = velocity(x, t)
+        if solver == "heun":
+            v = (v + velocity(x + dt * v, t + dt)) / 2
+        x = x + dt * v
+    return x
+
+
+def log_likelihood(velocity, x, steps=50, probes=None, generator=None):
+    """log-density of x under the flow, by following it back to the noise: (N,) nats.
+
+    log p_1(x) = log N(x_0; 0, I) - integral of div v(x_t, t) over t (Chen et al. 2018,
+    https://arxiv.org/abs/1806.07366, theorem 1). Exact up to the solver's error (Heun) when `probes` is None.
+
+    Args:
+        velocity: differentiable function (x (N, ...), t (N,)) -> (N, ...), each sample on its own.
+        x: (N, ...) points at t = 1.
+        steps: of the solver.
+        probes: None computes the divergence dimension by dimension; a number averages as many random estimates, each
+            with one fixed sign vector for the whole path (Hutchinson; Grathwohl et al. 2018,
+            https://arxiv.org/abs/1810.01367), which leaves the mean right.
+        generator: of the probes.
+    """
+    shape, dims = x.shape, x[0].numel()
+    if probes is None:
+        directions = torch.eye(dims, device=x.device, dtype=x.dtype).unsqueeze(1)  # (D, 1, D)
+    else:
+        bits = torch.randint(2, (probes, len(x), dims), generator=generator, device=x.device)
+        directions = (2 * bits - 1).to(x.dtype) / math.sqrt(probes)  # (P, N, D)
+
+    def augmented(state, t):  # (N, D + 1): the point, and minus the divergence collected so far
+        point = state[:, :-1].detach().requires_grad_()
+        with torch.enable_grad():
+            v = velocity(point.unflatten(1, shape[1:]), t).flatten(1)  # (N, D)
+            divergence = 0
+            for direction in directions:
+                # the gradient of direction . v is direction^T J; its product with the direction again is e^T J e
+                (row,) = torch.autograd.grad((v * direction).sum(), point, retain_graph=True)
+                divergence = divergence + (row * direction).sum(1)
+        return torch.cat([v.detach(), -divergence.unsqueeze(1)], 1)
+
+    state = torch.cat([x.flatten(1), torch.zeros(len(x), 1, device=x.device, dtype=x.dtype)], 1)
+    state = integrate(augmented, state, steps, "heun", start=1.0, end=0.0)
+    return log_gaussian(state[:, :-1], 0.0, 1.0) - state[:, -1]
+
+
+# The same network can be read as a velocity, as a predicted noise or as a denoised picture: each is a linear function
+# of another, of x_t and of t.
+
+
+def denoised(x_t, v, t):
+    """The mean of x_1 given x_t: x_t + (1 - t) v."""
+    return x_t + (1 - per_sample(t, x_t)) * v
+
+
+def noise(x_t, v, t):
+    """The mean of x_0 given x_t: x_t - t v."""
+    return x_t - per_sample(t, x_t) * v
+
+
+def from_denoised(x_t, x_1, t):
+    """The velocity of a denoiser's answer x_1 at x_t; t < 1."""
+    return (x_1 - x_t) / (1 - per_sample(t, x_t))
+
+
+def from_noise(x_t, x_0, t):
+    """The velocity of a predicted noise x_0 at x_t; t > 0."""
+    return (x_t - x_0) / per_sample(t, x_t)
+
+
+def edm_view(x_t, t):
+    """(x_1 + sigma x_0, sigma) with sigma = (1 - t) / t, as EDM sees a noisy picture; t > 0.
+
+    Karras et al. 2022, https://arxiv.org/abs/2206.00364.
+    """
+    t = per_sample(t, x_t)
+    return x_t / t, (1 - t) / t
+
+
+def ddpm_view(x_t, t):
+    """(sqrt(a) x_1 + sqrt(1 - a) x_0, a) with a = t^2 / (t^2 + (1 - t)^2), as DDPM sees it (a is its alpha-bar).
+
+    Ho et al. 2020, https://arxiv.org/abs/2006.11239, equation 4.
+    """
+    t = per_sample(t, x_t)
+    squared = t.square() + (1 - t).square()
+    return x_t / squared.sqrt(), t.square() / squared
+
+
+def guided(conditional, unconditional, scale):
+    """unconditional + scale * (conditional - unconditional): 1 is the conditional velocity itself, more exaggerates
+    what the class adds (Ho and Salimans 2022, https://arxiv.org/abs/2207.12598; their w is scale - 1)."""
+    return unconditional + scale * (conditional - unconditional)
+
+
+def per_sample(t, x):
+    """t (N,), or a number, in a shape that broadcasts against x (N, ...)."""
+    t = torch.as_tensor(t, dtype=x.dtype, device=x.device)
+    return t.reshape(-1, *[1] * (x.dim() - 1)) if t.dim() else t
+
+
+class Flow(Model):
+    """A velocity network and the step that trains it.
+
+    Args:
+        size, channels, width, max_width, patch: of the U-Net.
+        classes: 0, or how many labels the pictures have: then `step` takes labels, and `sample` can be asked for a
+            class.
+        drop: share of training labels that are hidden, so that the network also learns the velocity without a class,
+            which guidance needs.
+        times: a name out of `TIMES`.
+        lr, betas: Adam's.
+        velocity: a network of your own, (x, t, labels) -> (N, C, H, W), in place of the U-Net.
+
+    Raises:
+        ValueError: unknown times, or a size that the network is not built for.
+    """
+
+    averaged = ("velocity",)
+
+    def __init__(
+        self, size=16, channels=1, width=32, max_width=128, patch=None, classes=0, drop=0.1, times="logit_normal",
+        lr=1e-3, betas=(0.9, 0.99), velocity=None,
+    ):  # fmt: skip
+        super().__init__()
+        if times not in TIMES:
+            raise ValueError(f"times {times!r}; there are {', '.join(TIMES)}")
+        self.velocity: nn.Module = velocity or UNet(size, channels, width, max_width, patch, classes)
+        self.shape, self.dims = (channels, size, size), channels * size * size
+        self.classes, self.drop, self.times = classes, drop, TIMES[times]
+        self.lr, self.betas = lr, betas
+
+    def optimisers(self):
+        """One Adam for the velocity network."""
+        return {"flow": torch.optim.Adam(self.velocity.parameters(), self.lr, self.betas, fused=True)}
+
+    def noise(self, n, generator=None):
+        """x_0 ~ N(0, I), (n, C, H, W): what GANs and VAEs call z, as large as the picture."""
+        return torch.randn(n, *self.shape, generator=generator, device=self.device())
+
+    def step(self, x, labels=None):
+        """One step down the flow-matching loss of a batch (N, C, H, W) in [-1, 1], labels (N,) or None.
+
+        Returns:
+            dict of one 0-d detached tensor: loss, the mean squared error of the velocity.
+        """
+        device = x.device
+        # Spread over its bin, an 8-bit grey level is a sample of a density, which the likelihood needs; no eye sees it.
+        x_1 = x + BIN * distributed.rows(lambda n: torch.rand(n, *x.shape[1:], device=device) - 0.5, len(x))
+        x_0 = distributed.rows(self.noise, len(x))
+        t = distributed.rows(lambda n: self.times(n, device=device), len(x))
+        if labels is not None:
+            hidden = distributed.rows(lambda n: torch.rand(n, device=device), len(x)) < self.drop
+            labels = torch.where(hidden, self.classes, labels)
+        with self.autocast():
+            v = self.net("velocity", fast=True)(interpolate(x_0, x_1, t), t, labels)
+        loss = velocity_loss(v, x_0, x_1).mean()
+        self.update("flow", loss)
+        return {"loss": loss.detach()}
+
+    def velocity_of(self, labels=None, guidance=1.0, averaged=True):
+        """The trained velocity as a function (x, t) -> (N, C, H, W) of one class for each sample, or of none."""
+        net = self.average["velocity"] if averaged else self.velocity
+
+        def of(x, t):
+            if labels is None or guidance == 1.0:
+                return net(x, t, labels)
+            # Both in one pass: class and no class.
+            none = torch.full_like(labels, self.classes)
+            both = net(torch.cat([x, x]), torch.cat([t, t]), torch.cat([labels, none]))
+            return guided(*both.chunk(2), guidance)
+
+        return of
+
+    @torch.no_grad()
+    def sample(self, n=None, seed=None, z=None, steps=20, solver="heun", labels=None, guidance=1.0, averaged=True):
+        """Pictures (n, C, H, W) in [-1, 1], float32.
+
+        Args:
+            n: how many; or give the noise `z` (n, C, H, W) yourself.
+            seed: the noise's seed; None goes on with torch's global one.
+            steps, solver: see `integrate`.
+            labels: the class of each sample, (n,), or one number for all.
+            guidance: see `guided`.
+            averaged: the averaged network, or the one in training.
+
+        Raises:
+            ValueError: a class asked of a flow trained without, or one that it has not.
+        """
+        if z is None:
+            z = self.noise(n, None if seed is None else torch.Generator(self.device()).manual_seed(seed))
+        labels = self._labels(labels, len(z))
+        parts = []
+        for i, x in enumerate(z.split(256)):
+            part = None if labels is None else labels[256 * i : 256 * i + len(x)]
+            with self.autocast():
+                parts.append(integrate(self.velocity_of(part, guidance, averaged), x, steps, solver))
+        return torch.cat(parts).float().clamp(-1, 1)
+
+    def _labels(self, labels, n):
+        if labels is None:
+            return None
+        labels = torch.as_tensor(labels, device=self.device()).long().expand(n)
+        if not self.classes or labels.min() < 0 or labels.max() >= self.classes:
+            raise ValueError(f"labels {labels.unique().tolist()}: this flow was trained with {self.classes} classes")
+        return labels
+
+    def log_likelihood(self, x, labels=None, steps=20, probes=1, generator=None):
+        """log-density of x (N, C, H, W) in [-1, 1], (N,) nats: see the function of that name."""
+        labels = self._labels(labels, len(x))
+        parts = []
+        for i, part in enumerate(x.split(256)):
+            own = None if labels is None else labels[256 * i : 256 * i + len(part)]
+            parts.append(log_likelihood(self.velocity_of(own), part, steps, probes, generator))
+        return torch.cat(parts)
+
+    def bits_per_dim(self, pixels, steps=20, probes=1, generator=None):
+        """Mean upper bound on the bits per dimension of 8-bit pictures (N, C, H, W): a float.
+
+        Each grey level is spread evenly over its bin: the mean log-density there is at most the log of the mean, which
+        is the level's probability (Theis et al. 2016, https://arxiv.org/abs/1511.01844, section 3.1).
+        """
+        x = to_floats(pixels)
+        spread = torch.rand(x.shape, generator=generator, device=x.device) - 0.5
+        log_p = self.log_likelihood(x + BIN * spread, None, steps, probes, generator) + self.dims * math.log(BIN)
+        return bits_per_dim(log_p, self.dims).mean().item()
