@@ -10,10 +10,12 @@ from genimg import (
     decode,
     distributed,
     experiments,
+    features,
     files,
     flow,
     folder,
     gan,
+    metrics,
     model,
     oracle,
     plots,
@@ -22,6 +24,7 @@ from genimg import (
     runs,
     runtime,
     shapes,
+    toys,
     training,
     unet,
     vae,
@@ -31,7 +34,7 @@ from genimg.runtime import setup, show, stamp
 from genimg.training import History, fit
 
 __all__ = [
-    "History", "Images", "augment", "classic", "data", "decode", "distributed", "experiments", "files", "fit", "flow",
-    "folder", "gan", "load_images", "model", "oracle", "plots", "recipes", "records", "runs", "runtime", "setup",
-    "shapes", "show", "stamp", "training", "unet", "vae",
+    "History", "Images", "augment", "classic", "data", "decode", "distributed", "experiments", "features", "files", "fit", "flow",
+    "folder", "gan", "load_images", "metrics", "model", "oracle", "plots", "recipes", "records", "runs", "runtime", "setup",
+    "shapes", "show", "stamp", "toys", "training", "unet", "vae",
 ]  # fmt: skip
