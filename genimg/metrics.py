@@ -30,7 +30,7 @@ def frechet_distance(a, b):
 
     |mu_a - mu_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)), in squared units of the features, with S divided by n - 1
     (Dowson and Landau 1982, https://doi.org/10.1016/0047-259X(82)90077-X; of Inception's features it is the FID, Heusel
-    et al. 2017, https://arxiv.org/abs/1706.08500, equation 6). Finite for any sets of 2 points or more, and 0.0 where
+    et al. 2017, https://arxiv.org/abs/1706.08500). Finite for any sets of 2 points or more, and 0.0 where
     it is below what rounding leaves, as for one set against itself. Its bias is upwards and falls like 1/n.
     """
     a, b = _pair(a, b, least=2)
@@ -68,10 +68,10 @@ def kernel_distance(a, b):
     Binkowski et al. 2018, https://arxiv.org/abs/1801.01401; of Inception's features it is the KID. Its mean is 0 where
     the distributions are the same, at any n, so that a single value may well be negative.
 
-    The standard error is that of the value for sets of these sizes. It holds where the distributions are the same and
-    where they differ: of the variance's two parts, the first vanishes in the former case and rules in the latter.
-    Each is estimated without bias (as in Sutherland et al. 2019, https://arxiv.org/abs/1906.02104), but the first
-    never below 0.
+    The standard error is that of the value for sets of these sizes, where the distributions are the same and where
+    they differ: of the variance's two parts, the first vanishes in the former case and rules in the latter. Each is
+    estimated without bias (as in Sutherland et al. 2019, https://arxiv.org/abs/1906.02104), but the first never below
+    0, so that for one distribution the standard error is about a tenth too large, a quarter in a dimension or two.
 
     Raises:
         ValueError: also for fewer than 4 points, the least for a standard error.
@@ -155,7 +155,7 @@ def precision_recall(real, fake, k=3):
     """Share of fakes among the reals, and of reals among the fakes: (n, d), (m, d) -> precision, recall, in [0, 1].
 
     A point is among a set if it lies in the ball of one of its points, which reaches to that point's k-th neighbour in
-    the set (Kynkaanniemi et al. 2019, https://arxiv.org/abs/1904.06991, equations 1 and 2). Balls are closed (<=), as
+    the set (Kynkaanniemi et al. 2019, https://arxiv.org/abs/1904.06991). Balls are closed (<=), as
     there: a fake exactly on the border of a ball is in it, and a copy of a real is, even where duplicates leave a
     radius of 0. The package prdc takes <; away from ties the two agree. Two sets of one distribution do not give 1.
 
@@ -247,8 +247,8 @@ def mode_statistics(labels, weights):
     if labels.min() < -1 or labels.max() >= len(weights):
         raise ValueError(f"labels are from -1 to {len(weights) - 1}, one less than there are weights")
     counts = torch.bincount(labels[labels >= 0].long(), minlength=len(weights))
-    shares = counts / counts.sum()
-    kl = (torch.xlogy(shares, shares) - torch.xlogy(shares, weights)).sum().item()
+    shares = counts.double() / counts.sum()
+    kl = (torch.xlogy(shares, shares) - torch.xlogy(shares, weights)).sum().clamp(min=0).item()
     return Modes((labels < 0).double().mean().item(), int((counts > 0).sum()), kl)
 
 
