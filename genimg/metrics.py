@@ -18,10 +18,8 @@ from genimg.progress import Progress
 
 #: Numbers in one block of a distance or kernel matrix (32 MB).
 BLOCK = 2**22
-
 #: Multiplications from which on a comparison shows how far it is: some seconds.
 LONG = 2e10
-
 EPS = torch.finfo(torch.float64).eps
 
 
@@ -38,8 +36,7 @@ def frechet_distance(a, b):
     shift = (a.mean(0) - b.mean(0)).square().sum()
     a, b = _factor(a), _factor(b)  # S_a = a.T @ a
     # With S_a = A'A and S_b = B'B, S_a S_b has the eigenvalues of (AB')(AB')', so the trace of its root is the sum of
-    # the singular values of AB'. No square root of a matrix, and no product of covariances, which would square the
-    # rounding error of small eigenvalues.
+    # the singular values of AB'. Eigenvalues of S_a S_b would be their squares, where rounding drowns the small ones.
     singular = torch.linalg.svdvals(a @ b.T)
     variance = a.square().sum() + b.square().sum()
     distance = (shift + variance - 2 * singular.sum()).item()
@@ -123,8 +120,7 @@ def nearest_neighbours(x, y, k=1, exclude_self=False):
 
     Euclidean, ascending, of equal ones the lower index first. Exact: a copy is at distance 0.0.
 
-    Args:
-        exclude_self: x and y are one set, and a point is no neighbour of itself.
+    With exclude_self x and y are one set, and a point is no neighbour of itself.
 
     Raises:
         ValueError: also for k < 1 or more than the neighbours there are, and for exclude_self with n != m.
@@ -142,10 +138,10 @@ def nearest_neighbours(x, y, k=1, exclude_self=False):
         kth = squared.topk(k, largest=False).values[:, -1:]
         most = int((squared <= kth + 2 * slack).sum(1).max())
         shortlist = squared.topk(most, largest=False).indices.sort().values  # (b, most)
-        of = torch.arange(part.start, part.stop, device=x.device).repeat_interleave(most)
-        exact = _distances(x, y, of, shortlist.flatten()).view_as(shortlist)
+        of = torch.arange(part.start, part.stop, device=x.device)[:, None].expand_as(shortlist)
+        exact = _distances(x, y, of.flatten(), shortlist.flatten()).view_as(shortlist)
         if exclude_self:
-            exact[shortlist == torch.arange(part.start, part.stop, device=x.device)[:, None]] = math.inf
+            exact[shortlist == of] = math.inf
         distances, order = exact.sort(stable=True)
         found.append((distances[:, :k], shortlist.gather(1, order[:, :k])))
     return torch.cat([distances for distances, _ in found]), torch.cat([indices for _, indices in found])
@@ -172,11 +168,11 @@ def density_coverage(real, fake, k=5):
     """How many real balls hold a fake, and what share of them holds any: (n, d), (m, d) -> density, coverage.
 
     A real point's ball reaches to its k-th neighbour among the reals. Density: balls that a fake lies in, over k, mean
-    over fakes; 1 in expectation if the distributions are one, and it may exceed 1. Coverage: share of balls with a
-    fake in them, in [0, 1], 1 - (1/2)^k or a little more for one distribution and n = m large (Naeem et al. 2020,
-    https://arxiv.org/abs/2002.09797). Balls are open (<), as
-    in the authors' package prdc: a fake exactly on the border is outside, so that copies of the whole real set have
-    density 1 and not 1 + 1/k; a ball whose radius duplicates leave at 0 holds nothing.
+    over fakes; for one distribution 1 in expectation, and it may exceed 1. Coverage: share of balls with a fake in
+    them, in [0, 1]; for one distribution and n = m about 1 - (1/2)^k (Naeem et al. 2020,
+    https://arxiv.org/abs/2002.09797). Balls are open (<), as in the authors' package prdc: a fake exactly on the border
+    is outside, so that copies of the whole real set have density 1 and not 1 + 1/k, and a ball whose radius duplicates
+    leave at 0 holds nothing.
 
     Raises:
         ValueError: also for k < 1 or k >= n.
@@ -258,16 +254,15 @@ def _pair(a, b, least):
     if (a.dtype == torch.uint8) != (b.dtype == torch.uint8):
         raise ValueError(f"{a.dtype} against {b.dtype}: bytes and floats are in different ranges")
     device = "cpu" if a.device.type == "mps" else a.device  # MPS has no float64
-    sets = []
     for x in (a, b):
         if x.ndim < 2 or len(x) < least:
             raise ValueError(f"a set of shape {tuple(x.shape)}: it takes (n, d) with n at least {least}")
-        sets.append(x.to(device).double().flatten(1))
-        if not sets[-1].isfinite().all():
+        if not x.isfinite().all():
             raise ValueError("a value that is not finite")
-    if sets[0].shape[1] != sets[1].shape[1]:
-        raise ValueError(f"points of {sets[0].shape[1]} and of {sets[1].shape[1]} dimensions")
-    return sets
+    a, b = (x.to(device).double().flatten(1) for x in (a, b))
+    if a.shape[1] != b.shape[1]:
+        raise ValueError(f"points of {a.shape[1]} and of {b.shape[1]} dimensions")
+    return a, b
 
 
 def _parts(x, y, label):
@@ -293,7 +288,7 @@ def _squared_distances(x, y):
 
 
 def _distances(x, y, i, j):
-    """Distances of the pairs x[i], y[j] by their differences: (p,) indices each -> (p,)."""
+    """Distances of the pairs x[i], y[j] by differences: (p,) indices each -> (p,)."""
     size = max(1, BLOCK // x.shape[1])
     return torch.cat([(x[a] - y[b]).square().sum(1).sqrt() for a, b in zip(i.split(size), j.split(size), strict=True)])
 
