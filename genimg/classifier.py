@@ -99,7 +99,7 @@ def train(source, seed=0, steps=None):
     """
     spec = spec_of(source)
     steps = steps or spec.steps
-    (x, labels), (x_test, labels_test) = _pictures(source, seed)
+    (x, labels), (x_test, labels_test) = _pictures(source, seed, steps * spec.batch)
     order = data._indices(len(x), spec.batch, seed, 0, (0, 1))
     with random_state_kept(), Progress(steps, f"{source} classifier") as progress:
         torch.default_generator.manual_seed(seed)
@@ -178,12 +178,15 @@ def random_state_kept():
         np.random.set_state(kept[1])
 
 
-def _pictures(source, seed):
-    """((pixels, labels), the same held out): uint8 pictures and {head: class}."""
+def _pictures(source, seed, most):
+    """((pixels, labels), the same held out): uint8 pictures and {head: class}; of shapes no more than are seen."""
     size = SPECS[source].size
     if source == data.DIGITS:
         return [(part.pixels, {"digit": part.labels}) for part in data.load_images(source, size).split(500, seed=0)]
-    drawn = [data.load_images(source, size, n, 10**6 + 2 * seed + i, **RANGES) for i, n in enumerate((30_000, 2000))]
+    drawn = [
+        data.load_images(source, size, n, 10**6 + 2 * seed + i, **RANGES)
+        for i, n in enumerate((min(30_000, most), 2000))
+    ]
     return [(part.pixels, bins(part.factors)) for part in drawn]
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genimg import shapes
+from genimg import metrics, shapes
 
 #: Turns after which a shape looks the same again, in radians; None for any.
 PERIODS = {
@@ -20,6 +20,9 @@ PERIODS = {
 
 #: Angles tried in each period before the best is refined.
 ANGLES = 6
+
+#: A picture counts as a shape when it is redrawn within this root mean squared error (grey levels 0 to 1).
+REDRAWN_WITHIN = 0.06
 
 REFINED = ("x", "y", "radius", "angle", "hue", "ground")
 
@@ -53,6 +56,34 @@ def read_factors(pixels, kinds=shapes.KINDS, steps=25, batch=500):
     parts = [_read(part, kinds, steps) for part in x.split(batch)]
     factors = {name: torch.cat([part.factors[name] for part in parts]) for name in parts[0].factors}
     return Reading(factors, torch.cat([part.error for part in parts]))
+
+
+def report(pixels, kinds=shapes.KINDS, hues=6, within=REDRAWN_WITHIN, steps=25, batch=500):
+    """How samples spread over the shapes and colours that the data have in equal shares.
+
+    A mode is a kind in one of `hues` equal parts of the colour circle, the first of them around hue 0 (so that each of
+    `hues` equally spaced ones is in the middle of its part). `mode_statistics` says what the numbers mean.
+
+    Args:
+        pixels: (N, 3, S, S) uint8, or floats in [-1, 1]; N at least 1.
+        kinds: names of the shapes in the data.
+        hues: parts of the colour circle.
+        within: a picture with a larger redraw error is invalid, and in no mode.
+        steps, batch: see `read_factors`.
+
+    Returns:
+        metrics.Modes: `invalid` (share of samples), `covered` modes out of len(kinds) * hues, `kl` in nats of the
+        valid samples' histogram from the uniform one.
+    """
+    reading = read_factors(pixels, kinds, steps, batch)
+    place = torch.full((len(shapes.KINDS),), -1)
+    for i, name in enumerate(kinds):
+        place[shapes.KINDS.index(name)] = i
+    valid = reading.error.cpu() < within  # not so where the error is not a number
+    kind, hue = reading.factors["kind"].cpu(), torch.where(valid, reading.factors["hue"].cpu(), 0.0)
+    mode = place[kind] * hues + (hue * hues).round().long() % hues
+    total = len(kinds) * hues
+    return metrics.mode_statistics(torch.where(valid, mode, -1), torch.full((total,), 1 / total))
 
 
 def _read(x, kinds, steps):
