@@ -72,8 +72,8 @@ def _add_train(commands):
     )  # fmt: skip
     p.add_argument(
         "family", choices=("gan", "vae", "flow"),
-        help="gan: one pass a sample, and sharp soon; vae: steadiest, blurred, has a bound on the likelihood; flow: best "
-        "in the end, trains like a vae, samples in some forty passes",
+        help="gan: sharp soon, one pass a sample; vae: steadiest, blurred, bounds the likelihood; flow: steady and "
+        "sharp, some forty passes a sample",
     )  # fmt: skip
     where = p.add_argument_group("what and where")
     where.add_argument("--data", required=True, help="a folder of pictures, or shapes, digits, photos, cifar10, mnist")
@@ -141,7 +141,12 @@ def _add_sample(commands):
 def _add_evaluate(commands):
     p = _command(commands, "evaluate", "measure a run")
     p.add_argument("run", type=_path, help="the run's folder")
-    p.add_argument("--data", help="pictures to compare with; if not given those it was trained on")
+    p.add_argument("--data", help="pictures it has not seen, to compare with; if not given its own (shapes: new ones)")
+    p.add_argument(
+        "--features", metavar="NAME",
+        help="digits, shapes; inception, dinov2 (these fetch weights); none. If not given digits or shapes for a run "
+        "trained on them, else none",
+    )  # fmt: skip
     p.add_argument("--n", type=int, default=500, help="samples drawn, and pictures compared with, at most")
     p.add_argument("--seed", type=int, default=1, help="of samples and pictures")
     p.add_argument("--json", action="store_true", help="print JSON")
@@ -271,12 +276,21 @@ def _evaluate(options):
     from genimg import evaluation
 
     _at_least_one(options, "n")
-    result = evaluation.evaluate(options.run, options.data, options.n, options.seed, _device(options))
+    device = _device(options)
+    result = evaluation.evaluate(options.run, options.data, options.n, options.seed, device, options.features)
     if options.json:
         print(json.dumps(result, indent=2))
-    else:
-        for name, value in result.items():
-            print(f"{name.replace('_', ' '):44s}{value:.4g}" if isinstance(value, float) else f"{name:44s}{value}")
+        return 0
+
+    def shown(value):
+        return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)
+
+    floor = result.pop("floor", {})
+    if floor:
+        print(f"{'':28s}{'samples':>12s}{'real ones':>12s}")
+    for name, value in result.items():
+        if value is not None:
+            print(f"{evaluation.MEANS.get(name, name):28s}{shown(value):>12s}{shown(floor.get(name)):>12s}".rstrip())
     return 0
 
 

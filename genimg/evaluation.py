@@ -1,56 +1,142 @@
-"""What can be said of a trained run in numbers: its likelihood, its samples as an oracle reads them, copies, time."""
+"""The yardstick: everything that this book says of samples in numbers, beside the same numbers for real pictures."""
 
 import time
 
 import torch
 
-from genimg import data, oracle, runs
+from genimg import data, features, metrics, oracle, runs
 from genimg.errors import RunError
 
-#: A picture counts as a shape when the oracle redraws it within this root mean squared error (grey levels 0 to 1).
-REDRAWN_WITHIN = 0.06
+#: Neighbours in the balls of density and coverage, and of precision and recall.
+NEIGHBOURS = 5
+
+#: Name -> what it is called in a table for people.
+MEANS = {
+    "fd": "Frechet distance", "kd": "kernel distance", "kd_se": "  its standard error", "copies": "share of copies",
+    "rms": "to the nearest seen", "rms_real": "  the same of unseen ones", "invalid": "share of no shape",
+    "modes": "kinds and hues found", "kl": "  KL of their shares, nats", "bits_per_dim": "bits per dimension, at most",
+    "milliseconds_per_sample": "milliseconds per sample",
+}  # fmt: skip
+
+#: Fewer pictures than this have no 1 % quantile, so nothing can be said of copies.
+LEAST_FOR_COPIES = 99
 
 
-def evaluate(out, source=None, n=500, seed=1, device=None):
+def yardstick(samples, train, test, extractor=None, kinds=None):
+    """Measure samples.
+
+    Every comparison is with the first n pictures of `test`, n the largest number that all three sets have; its floor
+    is the same comparison made with the first n pictures of `train` in place of the samples.
+
+    Args:
+        samples: (N, C, H, W) in [-1, 1].
+        train, test: `data.Images`: what the model saw, and what it did not.
+        extractor: a `features.Extractor`, or None: then nothing is measured in features.
+        kinds: of `shapes`, the names in the data: then the oracle reads the samples.
+
+    Returns:
+        dict of plain values. n. In features: `features` (name and digest), `fd` Frechet and `kd` kernel distance with
+        its standard error `kd_se`, `precision`, `recall`, `density`, `coverage`; `floor` (a dict of the same for
+        `train`). Of pictures: `copies`, the memorisation rate (None with fewer than 99 test pictures); `rms`, median
+        distance to the nearest training picture, and `rms_real`, the same of test pictures, in grey levels 0 to 1. Of
+        shapes: `invalid`, `modes`, `kl` (nats).
+    """
+    n = min(len(samples), len(train), len(test))
+    result = {"n": n}
+    if extractor:
+        reference = extractor(test[:n])
+        result["features"] = f"{extractor.name} {extractor.digest}"
+        result |= in_features(extractor(samples[:n]), reference)
+        result["floor"] = in_features(extractor(train[:n]), reference)
+    unseen, seen = test.floats(), train.floats()
+    enough = len(unseen) >= LEAST_FOR_COPIES
+    result["copies"] = metrics.memorisation_rate(samples.cpu(), seen, unseen) if enough else None
+    result["rms"], result["rms_real"] = nearest(samples.cpu(), seen), nearest(unseen, seen)
+    if kinds:
+        modes = oracle.report(samples, kinds)
+        result |= {"invalid": modes.invalid, "modes": modes.covered, "kl": modes.kl}
+    return result
+
+
+def in_features(fake, real):
+    """Distances and shares between two sets of features, (n, d) each: dict of floats."""
+    kernel = metrics.kernel_distance(fake, real)
+    precision, recall = metrics.precision_recall(real, fake, NEIGHBOURS)
+    density, coverage = metrics.density_coverage(real, fake, NEIGHBOURS)
+    return {
+        "fd": metrics.frechet_distance(fake, real), "kd": kernel.value, "kd_se": kernel.standard_error,
+        "precision": precision, "recall": recall, "density": density, "coverage": coverage,
+    }  # fmt: skip
+
+
+def nearest(x, y):
+    """Median over x of the root mean squared difference to the nearest of y, in grey levels 0 to 1.
+
+    Far below what real pictures have among themselves, x holds copies.
+    """
+    return (metrics.nearest_neighbours(x, y)[0] / (2 * x[0].numel() ** 0.5)).median().item()
+
+
+def milliseconds_per_sample(sample, n=64):
+    """Time of one sample among n drawn together, by the clock: sample(n) -> pictures."""
+    sample(8)  # the first call prepares kernels
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    started = time.perf_counter()
+    sample(n).cpu()
+    return 1000 * (time.perf_counter() - started) / n
+
+
+def bits_per_dim(model, pixels, seed=0):
+    """Mean upper bound on the bits per dimension of 8-bit pictures, of a VAE (by the ELBO) or a Flow; None of a GAN."""
+    if not hasattr(model, "bits_per_dim"):
+        return None
+    generator = torch.Generator(model.device()).manual_seed(seed)
+    return model.bits_per_dim(pixels.to(model.device()), generator=generator)
+
+
+def evaluate(out, source=None, n=500, seed=1, device=None, named_features=None):
     """Measure a run.
 
     Args:
         out: the run's folder.
-        source: pictures to compare with; None takes the run's own source (shapes are drawn anew by the seed).
+        source: pictures that the run has not seen, to compare with. None: of shapes new ones are drawn; else the
+            run's own pictures are compared with, half of them standing for what it saw, and nothing is said of copies.
         n: samples, and pictures compared with, at most.
         seed: of both.
+        named_features: what `features.load` knows by name, or "none". None takes those made for digits and shapes
+            where the run was trained on these, else none.
 
     Returns:
-        dict of plain values: what was compared, `bits_per_dim` (VAE: mean upper bound over 8-bit pictures, of which
-        the training pictures may be some), `redrawn` (shapes: share of samples within `REDRAWN_WITHIN`),
-        `nearest_rms` and `nearest_rms_real` (see `nearest`), `milliseconds_per_sample`.
+        dict of plain values: `run`, `family`, `data`, what `yardstick` returns, `bits_per_dim` (VAE and flow: of n
+        pictures compared with), `milliseconds_per_sample`.
 
     Raises:
-        RunError, DataError: see `runs.load` and `data.load_images`.
+        RunError, DataError: see `runs.load`, `data.load_images` and `features.load`.
     """
     model, recipe = runs.load(out, device)
-    source = source or recipe.data
-    pictures = load(recipe, source, n, seed)
-    if pictures.shape[1] != recipe.channels:
-        raise RunError(f"{source} has {pictures.shape[1]} channels, the run {recipe.channels}")
-    model.sample(8, seed=seed)  # the first call prepares kernels
-    started = time.perf_counter()
-    samples = model.sample(n, seed=seed).cpu()
-    seconds = time.perf_counter() - started
-    result = {"run": str(out), "family": recipe.family, "data": source, "pictures": len(pictures), "samples": n}
-    if recipe.family == "vae":
-        pixels = pictures.pixels.to(model.device())
-        generator = torch.Generator(model.device()).manual_seed(seed)
-        result["bits_per_dim"] = model.bits_per_dim(pixels, generator=generator)
-    if source == data.SHAPES:
-        error = oracle.read_factors(samples).error
-        result["redrawn"] = (error < REDRAWN_WITHIN).float().mean().item()
-        result["redraw_error"] = error.median().item()
-    result["nearest_rms"] = nearest(samples, pictures.floats()).median().item()
-    half = len(pictures) // 2
-    if half:
-        result["nearest_rms_real"] = nearest(pictures.floats()[:half], pictures.floats()[half:]).median().item()
-    result["milliseconds_per_sample"] = 1000 * seconds / n
+    own = source is None or source == recipe.data
+    source = recipe.data if own else source
+    train = load(recipe, recipe.data, recipe.n, recipe.seed)
+    if own and recipe.data == data.SHAPES:
+        test = load(recipe, recipe.data, n, seed + 1_000_000)
+    elif own:
+        train, test = train.split(test=0.5, seed=seed)
+    else:
+        test = load(recipe, source, n, seed)
+    if test.shape[1] != recipe.channels:
+        raise RunError(f"{source} has {test.shape[1]} channels, the run {recipe.channels}")
+    if named_features is None:
+        named_features = recipe.data if recipe.data in (data.DIGITS, data.SHAPES) else "none"
+    extractor = None if named_features == "none" else features.load(named_features)
+    samples = model.sample(n, seed=seed)
+    kinds = oracle.shapes.KINDS if recipe.data == data.SHAPES else None
+    result = {"run": str(out), "family": recipe.family, "data": source}
+    result |= yardstick(samples, train, test, extractor, kinds)
+    if own and recipe.data != data.SHAPES:
+        result["copies"] = result["rms_real"] = None  # both halves were seen
+    result["bits_per_dim"] = bits_per_dim(model, test.pixels[:n], seed)
+    result["milliseconds_per_sample"] = milliseconds_per_sample(model.sample, min(n, 64))
     return result
 
 
@@ -59,13 +145,4 @@ def load(recipe, source, n, seed):
     options = {}
     if source not in data.SOURCES:
         options = dict(background=recipe.background, fit=recipe.fit, skip_bad=recipe.skip_bad)
-    return data.load_images(source, recipe.size, n, seed=seed + 1_000_000 * (source == data.SHAPES), **options)
-
-
-def nearest(x, y):
-    """Root mean squared difference of each picture of x to its nearest in y, in grey levels 0 to 1: (N,).
-
-    Far below what real pictures have among themselves, samples are copies.
-    """
-    dims = x[0].numel()
-    return torch.cdist(x.flatten(1), y.flatten(1)).min(1).values / (2 * dims**0.5)
+    return data.load_images(source, recipe.size, n, seed=seed, **options)
