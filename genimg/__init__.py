@@ -10,6 +10,7 @@ from genimg import (
     decode,
     distributed,
     experiments,
+    families,
     features,
     files,
     flow,
@@ -34,8 +35,7 @@ from genimg.runtime import setup, show, stamp
 from genimg.training import History, fit
 
 __all__ = [
-    "History", "Images", "augment", "classic", "data", "decode", "distributed", "experiments", "features", "files",
-    "fit", "flow", "folder", "gan", "load_images", "metrics", "model", "oracle", "plots", "recipes", "records", "runs",
-    "runtime", "setup",
-    "shapes", "show", "stamp", "toys", "training", "unet", "vae",
+    "History", "Images", "augment", "classic", "data", "decode", "distributed", "experiments", "families", "features",
+    "files", "fit", "flow", "folder", "gan", "load_images", "metrics", "model", "oracle", "plots", "recipes", "records",
+    "runs", "runtime", "setup", "shapes", "show", "stamp", "toys", "training", "unet", "vae",
 ]  # fmt: skip

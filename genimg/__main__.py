@@ -155,13 +155,17 @@ def _add_evaluate(commands):
 
 def _add_record(commands):
     p = _command(commands, "record", "run an experiment of the book that is too long for a page, and keep it")
-    p.add_argument("experiment", choices=("gan-factors", "vae-factors"), help="which one")
+    p.add_argument("experiment", choices=("gan-factors", "vae-factors", "families"), help="which one")
     p.add_argument("--name", help="of the record; if not given that of the experiment")
     p.add_argument("--size", type=int, default=32, help="of the pictures")
     p.add_argument("--width", type=int, default=16, help="filters of the first level; the source text has 64")
     p.add_argument("--steps", type=int, default=2000, help="batches a run")
     p.add_argument("--batch", type=int, default=32, help="pictures a step")
     p.add_argument("--seeds", type=int, default=3, help="runs a variant")
+    p.add_argument(
+        "--seconds", type=float, default=150.0,
+        help="of families: training time of each, in place of size, width, steps and batch",
+    )  # fmt: skip
     p.add_argument("--device", help="cpu, cuda, ...")
     p.add_argument("--threads", type=int, help="of torch on a CPU")
     p.add_argument("--out", type=_path, default=Path("book/records"), help="folder of the records")
@@ -297,10 +301,21 @@ def _evaluate(options):
 def _record(options):
     import time
 
-    from genimg import experiments, records
+    from genimg import experiments, families, records
+    from genimg.errors import RunError
 
     _at_least_one(options, "steps", "batch", "seeds", "width")
+    if not 0 < options.seconds <= 1e6:
+        raise RunError(f"--seconds {options.seconds:g}: it has to be above 0, up to 1,000,000")
     device, started = _device(options), time.perf_counter()
+    if options.experiment == "families":
+        for source in families.CONTENDERS:
+            results, samples = families.compare(source, options.seeds, options.seconds, device=device)
+            name = f"{options.name or options.experiment}-{source}"
+            records.write(name, records.command_line(), results, samples, started, device, options.out)
+            print(options.out / f"{name}.json")
+            started = time.perf_counter()
+        return 0
     run = {"gan-factors": experiments.gan_factors, "vae-factors": experiments.vae_factors}[options.experiment]
     results, samples = run(options.size, options.width, options.steps, options.batch, options.seeds, device)
     name = options.name or options.experiment

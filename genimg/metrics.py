@@ -46,8 +46,8 @@ def frechet_distance(a, b):
 def _factor(x):
     """A matrix A with A.T @ A the covariance of x: (n, d) -> (min(n, d), d)."""
     x = (x - x.mean(0)) / math.sqrt(len(x) - 1)
-    # The singular values take (rows)^3. Points beyond d are folded into the d rows of R (A = QR, and Q drops out);
-    # with fewer points than d the centred points are already the smaller factor.
+    # Singular values take (rows)^3. More points than d are folded into the d rows of R, for Q of x = QR drops out of
+    # the covariance; fewer are the smaller factor as they stand.
     return torch.linalg.qr(x, mode="r").R if len(x) > x.shape[1] else x
 
 

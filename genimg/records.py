@@ -37,8 +37,8 @@ class Record:
         return bool(self.results)
 
     def values(self, variant, key):
-        """One number of every seed."""
-        return [score[key] for score in self.results[variant]]
+        """One number of every seed; empty where the variant has none."""
+        return [score[key] for score in self.results[variant] if key in score]
 
     def mean(self, variant, key):
         """The mean over seeds."""
@@ -60,7 +60,8 @@ class Record:
             texts = []
             for key in columns:
                 values = self.values(variant, key)
-                texts.append(f"{self.mean(variant, key):.3g} ({min(values):.3g} to {max(values):.3g})")
+                shown = values and f"{self.mean(variant, key):.3g} ({min(values):.3g} to {max(values):.3g})"
+                texts.append(shown or "-")
             print(f"{variant:{space}s}" + "".join(f"{text:>26s}" for text in texts))
 
     def dots(self, labels):
