@@ -137,6 +137,12 @@ def test_frechet_of_a_set_with_itself_is_zero(kind, n, d):
     assert metrics.frechet_distance(torch.ones(n, d), torch.ones(n, d)) == 0.0
 
 
+@pytest.mark.parametrize("n", [10, 300])
+def test_frechet_of_a_small_shift_is_no_rounding(n):
+    a, shift = rand(n, 20), 1e-5 * rand(20, seed=1)
+    assert metrics.frechet_distance(a, a + shift) == pytest.approx(shift.square().sum().item(), rel=1e-3)
+
+
 def test_frechet_of_two_points_each():
     a, b = torch.tensor([[0.0, 0.0], [2.0, 0.0]]), torch.tensor([[0.0, 0.0], [0.0, 4.0]])
     # means (1, 0) and (0, 2); variances 2 along one axis and 8 along the other, so no common direction
@@ -481,7 +487,8 @@ def test_blocks_change_nothing(monkeypatch, block):
         found = metrics.kernel_distance(a, b)
         distances, indices = metrics.nearest_neighbours(a, a, 3, exclude_self=True)
         return (
-            [found.value, found.standard_error, *metrics.precision_recall(a, b), *metrics.density_coverage(a, b)],
+            [found.value, found.standard_error, *metrics.precision_recall(a, b), *metrics.density_coverage(a, b)]
+            + [*metrics.density_coverage(a, a.flip(0))],  # each ball has a copy on its border
             distances,
             indices,
         )
