@@ -8,6 +8,8 @@ import math
 
 import torch
 
+from genimg.metrics import mode_statistics
+
 
 class Mixture:
     """sum_k weights[k] N(means[k], sigma^2 I), in any number D of dimensions.
@@ -84,20 +86,18 @@ class Mixture:
         Returns:
             high_quality: share of points within 3 sigma of the nearest mean (of the mixture's own points, in the plane,
                 1 - exp(-4.5), which is 0.989).
-            modes: how many heaps have such points: each at least a tenth of what its weight promises.
-            kl: KL divergence of the histogram of such points over the heaps from the weights, in nats; 0 is perfect,
-                infinite if there are none.
+            modes, kl: of such points, how many heaps have any, and the KL divergence of their histogram from the
+                weights in nats (see `metrics.mode_statistics`).
             mean_log_density: mean of `log_prob`, in nats; the mixture's own points have minus its entropy, and more
                 means that samples crowd where it is dense.
         """
         distance, nearest = torch.cdist(x.double(), self.means.to(x.device)).min(1)
         good = distance < 3 * self.sigma
-        counts = torch.bincount(nearest[good], minlength=len(self)).double().cpu()
-        share = counts / counts.sum()
+        modes = mode_statistics(torch.where(good, nearest, -1), self.weights)
         return {
             "high_quality": good.double().mean().item(),
-            "modes": int((counts / len(x) >= 0.1 * self.weights).sum()),
-            "kl": torch.xlogy(share, share / self.weights).sum().item() if good.any() else math.inf,
+            "modes": modes.covered,
+            "kl": modes.kl,
             "mean_log_density": self.log_prob(x.double()).mean().item(),
         }
 
