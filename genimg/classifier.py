@@ -1,7 +1,7 @@
 """Two small classifiers, trained here and shipped with the package: their last layer but one is what `features` sees.
 
-`python -c "from genimg import classifier; classifier.write('digits')"` makes the shipped weights again, in about half
-a minute of one core (`shapes`: four).
+`python -c "from genimg import classifier; classifier.write('digits')"` makes the shipped weights again, in half a
+minute of one core (`shapes`: in three).
 """
 
 import math

@@ -38,7 +38,8 @@ def pictures(extractor, n=20, size=None, seed=0):
 
 
 def random_states():
-    return str(random.getstate()), str(np.random.get_state()), torch.get_rng_state().tolist()
+    _, key, *rest = np.random.get_state()
+    return random.getstate(), key.tolist(), rest, torch.get_rng_state().tolist()
 
 
 def blurred(x):
@@ -46,7 +47,7 @@ def blurred(x):
 
 
 # What the shipped weights know. Bounds: 0.998 was measured on the held-out digits, and over 5 seeds of renders at
-# least 1.0 (kind), 0.944 (hue), 0.950 (ground), 0.905 (x, y), 0.881 (radius), 0.885 (angle).
+# least 1.0 (kind), 0.951 (hue), 0.949 (ground), 0.918 (x, y), 0.884 (radius), 0.896 (angle).
 
 
 def test_the_shipped_digits_classifier_reads_held_out_digits(digits, extractors):
@@ -96,7 +97,7 @@ def test_a_short_training_gets_near_the_shipped_one_and_repeats():
     assert random_states() == before
     first, again, other = (features.train("digits", seed=s, steps=10)[0].state_dict() for s in (0, 0, 1))
     assert all(torch.equal(first[name], again[name]) for name in first)
-    assert not torch.equal(first["body.0.weight"], other["body.0.weight"])
+    assert (first["body.0.weight"] - other["body.0.weight"]).abs().mean() > 0.1  # other weights at the start, too
 
 
 def test_a_short_training_on_shapes_beats_chance():
@@ -182,6 +183,13 @@ def test_shape_type_and_place(source, extractors):
     assert extractor(pictures(extractor)[:0]).shape == (0, extractor.dims)
 
 
+def test_larger_pictures_are_averaged_not_thinned_out(digits, extractors):
+    x = 0.5 * digits[1].floats()[:50].repeat_interleave(4, 2).repeat_interleave(4, 3)  # (50, 1, 64, 64)
+    stripes = torch.tensor([0.4, -0.4, -0.4, 0.4]).repeat(16)  # vanish in the mean over 4 pixels
+    h, striped, brighter = (extractors["digits"](y) for y in (x, x + stripes, x + 0.1))
+    assert (h - striped).abs().mean() < 0.1 * (h - brighter).abs().mean()
+
+
 @pytest.mark.parametrize("source", OWN)
 def test_features_do_not_depend_on_the_batch_or_the_neighbours(source, extractors):
     extractor = extractors[source]
@@ -211,6 +219,7 @@ def test_an_extractor_is_in_evaluation_mode_whatever_was_done_to_its_net(source,
 
 @pytest.mark.parametrize("source", OWN)
 def test_random_state_is_left_alone(source):
+    random.random(), np.random.rand(), torch.rand(1)
     before = random_states()
     extractor = features.load(source)
     extractor(pictures(extractor))

@@ -71,6 +71,17 @@ def test_report_tells_dropped_modes_and_what_is_no_shape():
     assert math.isnan(nothing.kl)
 
 
+def test_report_draws_the_line_where_it_says():
+    x = shapes.render(shapes.sample_factors(100, seed=2), 32).float() / 127.5 - 1
+    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+    x = x + torch.linspace(0, 0.3, 100).view(-1, 1, 1, 1) * noise
+    error = oracle.read_factors(x).error
+    for within in (0.03, oracle.REDRAWN_WITHIN, 0.1):
+        share = (error >= within).float().mean().item()
+        assert 0.2 < share < 0.9
+        assert oracle.report(x, within=within).invalid == pytest.approx(share)
+
+
 def test_oracle_refuses_what_is_no_shape():
     generator = torch.Generator().manual_seed(0)
     noise = torch.randint(0, 256, (20, 3, 32, 32), dtype=torch.uint8, generator=generator)
