@@ -20,9 +20,9 @@ CONTENDERS = {
         "flow": (Flow, dict(size=16, channels=1, width=32, max_width=128, patch=2, lr=2e-3), 32),
     },
     "shapes": {
-        "GAN": (GAN, dict(size=32, channels=3, z_dim=32, width=32, d_width=36, max_width=128, lr=3e-3, every=8), 16),
-        "VAE": (vae.VAE, dict(size=32, channels=3, z_dim=10, width=24, max_width=96, lr=3e-3), 32),
-        "flow": (Flow, dict(size=32, channels=3, width=24, max_width=64, patch=1, lr=2e-3), 32),
+        "GAN": (GAN, dict(size=32, channels=3, z_dim=32, width=32, d_width=64, max_width=192, lr=3e-3, every=8), 16),
+        "VAE": (vae.VAE, dict(size=32, channels=3, z_dim=10, width=32, max_width=144, lr=3e-3), 32),
+        "flow": (Flow, dict(size=32, channels=3, width=48, patch=4, predicts="denoised", lr=2e-3), 32),
     },
 }
 
