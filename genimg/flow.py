@@ -200,9 +200,9 @@ class Flow(Model):
         drop: share of training labels that are hidden, so that the network also learns the velocity without a class,
             which guidance needs.
         times: a name out of `TIMES`.
-        predicts: what the U-Net's output is read as: "velocity", or "denoised", the mean of x_1, from which the velocity
-            follows. A small network with large patches is better at the second: pictures need fewer numbers than noise
-            (Li and He 2025, https://arxiv.org/abs/2511.13720).
+        predicts: what the U-Net's output is read as: "velocity", or "denoised", the mean of x_1, from which the
+            velocity follows. A small network with large patches is better at the second: pictures need fewer numbers
+            than noise (Li and He 2025, https://arxiv.org/abs/2511.13720).
         lr, betas: Adam's.
         velocity: a network of your own, (x, t, labels) -> (N, C, H, W), in place of the U-Net.
 
