@@ -6,6 +6,7 @@ Importing it needs torch, NumPy and nothing else; plots, pictures from files and
 from genimg import (
     augment,
     classic,
+    classifier,
     data,
     decode,
     distributed,
@@ -35,7 +36,7 @@ from genimg.runtime import setup, show, stamp
 from genimg.training import History, fit
 
 __all__ = [
-    "History", "Images", "augment", "classic", "data", "decode", "distributed", "experiments", "families", "features",
+    "History", "Images", "augment", "classic", "classifier", "data", "decode", "distributed", "experiments", "families", "features",
     "files", "fit", "flow", "folder", "gan", "load_images", "metrics", "model", "oracle", "plots", "recipes", "records",
     "runs", "runtime", "setup", "shapes", "show", "stamp", "toys", "training", "unet", "vae",
 ]  # fmt: skip

@@ -132,7 +132,15 @@ def evaluate(out, source=None, n=500, seed=1, device=None, named_features=None):
     samples = model.sample(n, seed=seed)
     kinds = oracle.shapes.KINDS if recipe.data == data.SHAPES else None
     result = {"run": str(out), "family": recipe.family, "data": source}
-    result |= yardstick(samples, train, test, extractor, kinds)
+    if extractor and min(n, len(train), len(test)) <= NEIGHBOURS:
+        raise RunError(
+            f"{min(n, len(train), len(test))} pictures are too few to compare in features: it takes {NEIGHBOURS + 1}; "
+            f"--features none leaves these comparisons out"
+        )
+    try:
+        result |= yardstick(samples, train, test, extractor, kinds)
+    except ValueError as error:  # as where --data are copies of what the run was trained on
+        raise RunError(f"{source} cannot be compared with: {error}") from error
     if own and recipe.data != data.SHAPES:
         result["copies"] = result["rms_real"] = None  # both halves were seen
     result["bits_per_dim"] = bits_per_dim(model, test.pixels[:n], seed)

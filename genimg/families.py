@@ -105,9 +105,9 @@ def compare(source, seeds=3, seconds=None, steps=None, n=500, n_likelihood=200, 
         tell: function that prints a line, or None.
 
     Returns:
-        (results, samples): variant -> list of scores, one a seed; a score is a dict of floats: those of
-        `evaluation.yardstick`, `parameters`, `steps`, `seconds`, `milliseconds_per_sample`, `bits_per_dim` where the
-        family has it. Variants are the families, `FITTED` and `REAL`. Samples: the first 16 of the first seed.
+        (results, samples): variant -> list of scores, one a seed; a score is a dict of numbers: those of
+        `evaluation.yardstick` (and the text `features`), `parameters`, `steps`, `seconds`, `passes` through the network
+        and `milliseconds_per_sample`, and `bits_per_dim` where the family has it. Variants are the families, `FITTED` and `REAL`. Samples: the first 16 of the first seed.
     """
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     train, test = load(source)
@@ -122,11 +122,13 @@ def compare(source, seeds=3, seconds=None, steps=None, n=500, n_likelihood=200, 
         found = evaluation.yardstick(x, train, test, extractor, kinds)
         time_taken = evaluation.milliseconds_per_sample(sample)
         scored = {key: float(v) for key, v in found.items() if isinstance(v, int | float)} | more
-        scored["fd_floor"], scored["milliseconds_per_sample"] = found["floor"]["fd"], time_taken
+        scored |= {"fd_floor": found["floor"]["fd"], "milliseconds_per_sample": time_taken}
+        scored["features"] = found["features"]
         results[name].append(scored)
         samples.setdefault(name, x[:16])
         if tell:
-            tell(f"{name}, seed {seed}: " + ", ".join(f"{key} {value:.3g}" for key, value in scored.items()))
+            numbers = (f"{key} {value:.3g}" for key, value in scored.items() if not isinstance(value, str))
+            tell(f"{name}, seed {seed}: " + ", ".join(numbers))
 
     for seed in range(seeds) if isinstance(seeds, int) else seeds:
         for family, (_, _, batch) in contenders.items():
@@ -135,6 +137,7 @@ def compare(source, seeds=3, seconds=None, steps=None, n=500, n_likelihood=200, 
             started = clock(device)
             training.fit(model, train, steps[family], batch, seed, device, label=f"{family}, seed {seed}")
             more = dict(parameters=parameters(model), steps=steps[family], seconds=clock(device) - started)
+            more["passes"] = 2 * 20 if family == "flow" else 1  # Heun evaluates twice a step
             bits = evaluation.bits_per_dim(model, pixels, seed)
             score(family, model.sample, seed, **more, **({} if bits is None else {"bits_per_dim": bits}))
             if family == "VAE":
@@ -145,5 +148,6 @@ def compare(source, seeds=3, seconds=None, steps=None, n=500, n_likelihood=200, 
         drawn = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))[:n]
         reals = evaluation.yardstick(train[drawn].floats(), train, test, extractor, kinds)
         del reals["rms"], reals["copies"]  # they are training pictures
-        results[REAL].append({key: float(v) for key, v in reals.items() if isinstance(v, int | float)})
+        numbers = {key: float(v) for key, v in reals.items() if isinstance(v, int | float)}
+        results[REAL].append(numbers | {"features": reals["features"]})
     return results, samples

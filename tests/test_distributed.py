@@ -24,6 +24,7 @@ BOOK = {
         "gan", "--size", "16", "--width", "8", "--steps", "12", "--norm", "group", "--r1", "0.5",
         "--loss", "non_saturating",
     ],
+    "flow": ["flow", "--size", "16", "--width", "8", "--steps", "12"],
 }  # fmt: skip
 
 pytestmark = pytest.mark.skipif(
@@ -48,7 +49,7 @@ def ended(process, seconds=180):
         raise
 
 
-@pytest.mark.parametrize("name", ["vae", "gan"])
+@pytest.mark.parametrize("name", list(BOOK))
 def test_two_processes_give_the_weights_of_one(name, tmp_path):
     pair = together(BOOK[name], tmp_path / "two")
     assert main(["train", *BOOK[name], *COMMON, "--out", str(tmp_path / "one"), "--save-every", "6"]) == 0

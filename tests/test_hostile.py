@@ -112,6 +112,8 @@ ARGUMENTS = {
     "width 0": (with_(NEW, "--width", "0"), ["from 4"]),
     "width huge": (with_(NEW, "--width", str(10**9)), ["1,024"]),
     "z-dim 0": (with_(NEW, "--z-dim", "0"), ["from 1"]),
+    "z-dim of a flow": (["train", "flow", *with_(NEW, "--z-dim", "8")[2:]], ["left out", "as large as its pictures"]),
+    "text's flow": (["train", "flow", *with_(NEW, "--networks", "text")[2:]], ["the source text has no flow"]),
     "n 0": (with_(NEW, "--n", "0"), ["at least 1"]),
     "n -1": (with_(NEW, "--n=-1"), ["at least 1"]),
     "n 1": (with_(NEW, "--n", "1"), ["one picture", "needs more"]),
@@ -171,6 +173,11 @@ ARGUMENTS = {
     "evaluate 0": (["evaluate", "run", "--n", "0"], ["from 1 to 100,000"]),
     "evaluate, other data": (["evaluate", "run", "--data", "nowhere"], ["neither a folder nor one of digits"]),
     "evaluate, colour": (["evaluate", "run", "--data", "one"], ["3 channels, the run 1"]),
+    "evaluate, few": (["evaluate", "run", "--n", "5"], ["5 pictures are too few", "--features none"]),
+    "evaluate, features": (["evaluate", "run", "--features", "mine"], ["no features for 'mine'", "inception"]),
+    "evaluate, others' features": (["evaluate", "run", "--features", "shapes"], ["C = 3"]),
+    "sample, solver 0": (with_(SAMPLE, "--solver-steps", "0"), ["--solver-steps", "from 1 to 100,000"]),
+    "record, seconds": (["record", "families", "--seconds", "0"], ["--seconds 0", "above 0"]),
     "evaluate, seed -1": (["evaluate", "run", "--seed=-1"], ["--seed", "from 0"]),
 }
 

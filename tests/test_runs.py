@@ -25,13 +25,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from genimg import data, files, gan, runs, vae
+from genimg import data, files, flow, gan, runs, vae
 from genimg.__main__ import main
 from genimg.training import Training
 
 KILLS = int(os.environ.get("GENIMG_KILLS", "4"))
 GAN = ["gan", "--size", "16", "--width", "4", "--batch", "8", "--steps", "60"]
 VAE = ["vae", "--size", "16", "--width", "8", "--batch", "8", "--steps", "60"]
+FLOW = ["flow", "--size", "16", "--width", "8", "--batch", "8", "--steps", "40"]
 TEXT = ["gan", "--networks", "text", "--size", "32", "--width", "8", "--batch", "4", "--steps", "12"]
 DIGITS = ["gan", "--data", "digits", "--size", "8", "--width", "4", "--n", "100", "--batch", "8", "--threads", "1"]
 
@@ -128,7 +129,9 @@ def killed_run(arguments, pictures, out, kills, rng):
     return struck
 
 
-@pytest.mark.parametrize(("arguments", "share"), [(GAN, 0.5), (VAE, 0.5), (TEXT, 0.25)], ids=["gan", "vae", "gan-text"])
+@pytest.mark.parametrize(
+    ("arguments", "share"), [(GAN, 0.5), (VAE, 0.5), (FLOW, 0.5), (TEXT, 0.25)], ids=["gan", "vae", "flow", "text"]
+)
 def test_sigkill_then_the_same_command_ends_in_the_same_bytes(arguments, share, pictures, tmp_path):
     total, rng, tally, rounds = max(1, round(KILLS * share)), random.Random(1), {}, 0
     assert main(command(arguments, tmp_path / "whole", pictures)) == 0
@@ -244,6 +247,7 @@ PIXELS = torch.randint(0, 256, (20, 1, 8, 8), dtype=torch.uint8, generator=torch
 BUILD = {
     "gan": lambda: gan.GAN(size=8, z_dim=4, width=4, d_width=4, every=3),
     "vae": lambda: vae.VAE(size=8, z_dim=3, width=4),
+    "flow": lambda: flow.Flow(size=8, width=8),
 }
 
 
@@ -278,7 +282,7 @@ def whole(family, every, steps):
 
 
 @settings(max_examples=12, deadline=None)
-@given(family=st.sampled_from(["gan", "vae"]), at=st.integers(1, 13), every=st.integers(1, 9))
+@given(family=st.sampled_from(list(BUILD)), at=st.integers(1, 13), every=st.integers(1, 9))
 def test_saved_at_any_step_it_goes_on_as_if_nothing_had_happened(tmp_path_factory, family, at, every):
     again = continued(family, at, every, 14, tmp_path_factory.mktemp("state"), lambda state, again: None)
     assert_same(again, whole(family, every, 14))
@@ -567,18 +571,58 @@ def test_samples_are_the_ones_of_the_run(run):
 def test_evaluate(run, tmp_path, capsys):
     assert main(["evaluate", str(run), "--n", "40", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["family"] == "gan" and found["data"] == "digits" and found["samples"] == found["pictures"] == 40
-    assert 0 < found["nearest_rms"] < 1 and 0 < found["nearest_rms_real"] < 1
+    assert found["family"] == "gan" and found["data"] == "digits" and found["n"] == 40
+    assert found["features"].startswith("digits classifier ")
+    assert 0 < found["floor"]["fd"] < found["fd"] and found["kd"] > found["floor"]["kd"]
+    assert 0 < found["rms"] < 1
+    assert found["copies"] is None and found["rms_real"] is None  # there are no pictures that it has not seen
     assert found["milliseconds_per_sample"] > 0
-    assert "bits_per_dim" not in found
+    assert found["bits_per_dim"] is None
     shapes = ["vae", "--data", "shapes", "--size", "16", "--width", "4", "--n", "50", "--batch", "8", "--steps", "4"]
     assert main(command(shapes, tmp_path / "v")) == 0
     capsys.readouterr()
     assert main(["evaluate", str(tmp_path / "v"), "--n", "40", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert 0 < found["bits_per_dim"] < 20 and 0 <= found["redrawn"] <= 1
+    assert 0 < found["bits_per_dim"] < 20 and 0 <= found["invalid"] <= 1
+    assert 0 < found["rms_real"] < 1
     assert main(["evaluate", str(tmp_path / "v"), "--n", "40"]) == 0
-    assert "bits per dim" in capsys.readouterr().out
+    table = lines(capsys.readouterr().out)
+    assert any(line.startswith("Frechet distance") and len(line.split()) == 4 for line in table)
+    assert any(line.startswith("bits per dimension") for line in table)
+
+
+def test_evaluate_against_unseen_pictures(pictures, tmp_path, capsys):
+    """A folder, and another one of what the run has not seen; training pictures given as unseen are refused."""
+    seen, unseen = tmp_path / "seen", tmp_path / "unseen"
+    for folder, seed in ((seen, 1), (unseen, 2)):
+        folder.mkdir()
+        for i, picture in enumerate(data.load_images("photos", 16, 120, seed=seed).pixels):
+            Image.fromarray(picture.permute(1, 2, 0).numpy()).save(folder / f"{i}.png")
+    small = ["flow", "--size", "16", "--width", "8", "--batch", "8", "--steps", "4"]
+    assert main(command(small, tmp_path / "a", seen)) == 0
+    capsys.readouterr()
+    assert main(["evaluate", str(tmp_path / "a"), "--data", str(unseen), "--n", "120", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["n"] == 120 and found["copies"] == 0.0 and 0 < found["rms_real"] < found["rms"]
+    assert "fd" not in found and 0 < found["bits_per_dim"] < 30
+    assert main(["evaluate", str(tmp_path / "a"), "--data", str(unseen), "--n", "20", "--features", "shapes"]) == 0
+    assert "shapes classifier" in capsys.readouterr().out
+    copied = tmp_path / "copied"
+    shutil.copytree(seen, copied)
+    arguments = ["evaluate", str(tmp_path / "a"), "--data", str(copied), "--n", "120"]
+    assert "copies of training pictures" in refusal(capsys, arguments)
+
+
+def test_a_flow_is_sampled_with_as_many_steps_as_asked(tmp_path):
+    out = tmp_path / "f"
+    small = ["flow", "--data", "digits", "--size", "8", "--width", "8", "--batch", "8", "--steps", "6"]
+    assert main(command(small, out)) == 0
+    for name, more in (("a", []), ("b", ["--solver-steps", "20"]), ("c", ["--solver-steps", "1"])):
+        assert main(["sample", str(out), "--n", "4", "--seed", "2", "--out", str(out / f"{name}.png"), *more]) == 0
+    a, b, c = ((out / f"{name}.png").read_bytes() for name in "abc")
+    assert a == b != c
+    assert main(["sample", str(out), "--n", "2", "--interpolate", "--out", str(out / "d.png")]) == 0
+    assert grid(out / "d.png")
 
 
 def test_without_a_compiler_it_trains_all_the_same(tmp_path):

@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 from torch import nn
 
 import genimg
-from genimg import gan, training, vae
+from genimg import flow, gan, training, vae
 from genimg.model import Model
 
 PIXELS = torch.randint(0, 256, (40, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -73,7 +73,14 @@ def test_averages_need_no_gradient_and_are_not_trained():
     assert not any(p.requires_grad or id(p) in trained for p in model.average.parameters())
 
 
-@pytest.mark.parametrize("build", [lambda: gan.GAN(size=8, z_dim=4, width=8, d_width=8), lambda: vae.VAE(8, z_dim=3)])
+BUILDS = (
+    lambda: gan.GAN(size=8, z_dim=4, width=8, d_width=8),
+    lambda: vae.VAE(8, z_dim=3),
+    lambda: flow.Flow(8, width=8),
+)
+
+
+@pytest.mark.parametrize("build", BUILDS)
 def test_same_seed_same_weights_other_seed_others(build):
     def run(seed):
         torch.manual_seed(7)  # the same start: what differs below is what fit's own seed decides
@@ -86,7 +93,7 @@ def test_same_seed_same_weights_other_seed_others(build):
     assert not torch.equal(first, other)
 
 
-@pytest.mark.parametrize("build", [lambda: gan.GAN(size=8, z_dim=4, width=8, d_width=8), lambda: vae.VAE(8, z_dim=3)])
+@pytest.mark.parametrize("build", BUILDS)
 def test_the_noise_obeys_the_seed_too(build):
     """All pictures are the same here, so their order cannot be what makes the runs differ."""
 

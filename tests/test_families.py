@@ -1,0 +1,76 @@
+"""The comparison of families: equal budgets, everything measured, deterministic by seed."""
+
+import math
+
+import pytest
+import torch
+
+from genimg import data, evaluation, families, features, records
+
+
+@pytest.fixture(scope="module")
+def compared():
+    return families.compare("digits", 2, steps={"GAN": 3, "VAE": 40, "flow": 3}, n=120, n_likelihood=8, tell=None)
+
+
+@pytest.mark.parametrize("source", families.CONTENDERS)
+def test_parameters_agree_to_a_tenth(source):
+    counts = [families.parameters(families.build(source, family)) for family in families.CONTENDERS[source]]
+    assert max(counts) < 1.1 * min(counts)
+
+
+def test_the_data_are_always_the_same_and_apart():
+    train, test = families.load("digits")
+    again, _ = families.load("digits")
+    assert torch.equal(train.pixels, again.pixels) and len(test) == 500
+    assert evaluation.nearest(test.floats(), train.floats()) > 0
+
+
+def test_every_variant_is_measured_with_every_seed(compared):
+    results, samples = compared
+    assert list(results) == ["GAN", "VAE", "flow", families.FITTED, families.REAL]
+    for name, scores in results.items():
+        assert len(scores) == 2
+        for score in scores:
+            assert score["features"] == f"digits classifier {features.load('digits').digest}"
+            assert score["n"] == 120 and score["fd"] >= 0 and math.isfinite(score["kd"])
+        assert ("bits_per_dim" in scores[0]) == (name in ("VAE", "flow"))
+        assert samples[name].shape == (16, 1, 16, 16)
+    assert max(score["fd"] for score in results[families.REAL]) < min(score["fd"] for score in results["GAN"])
+    assert results["GAN"][0]["fd"] != results["GAN"][1]["fd"]
+    records.Record(results, (), None).table({"fd": "FD", "bits_per_dim": "bits"})
+
+
+def test_with_steps_given_it_is_deterministic(compared):
+    again, samples = families.compare("digits", [1], steps={"GAN": 3, "VAE": 40, "flow": 3}, n=120, n_likelihood=8)
+    for name, scores in again.items():
+        before = compared[0][name][1]
+        for key in scores[0].keys() - {"seconds", "milliseconds_per_sample"}:
+            assert scores[0][key] == before[key], (name, key)
+
+
+def test_more_seconds_are_more_steps():
+    train, _ = families.load("digits")
+    few = families.steps_within(0.05, "digits", "VAE", train, "cpu")
+    many = families.steps_within(50.0, "digits", "VAE", train, "cpu")
+    assert 1 <= few < many
+
+
+def test_fitted_codes_are_nearer_to_the_data_than_the_prior(compared):
+    """Also a check that samples come in no order: the first ones are as mixed as all."""
+    results, samples = compared
+    assert all(a["fd"] < b["fd"] for a, b in zip(results[families.FITTED], results["VAE"], strict=True))
+    named = features.load("digits").classify(samples[families.FITTED]).argmax(1)
+    assert len(named.unique()) >= 4
+
+
+def test_copies_are_seen():
+    """Training pictures passed off as samples: praised in features, and called copies; unseen ones are not."""
+    train, test = families.load("digits")
+    extractor = features.load("digits")
+    copies = evaluation.yardstick(train[:300].floats(), train, test, extractor)
+    assert copies["copies"] == 1.0 and copies["rms"] == 0.0
+    assert copies["fd"] == copies["floor"]["fd"]
+    unseen = evaluation.yardstick(test.floats(), train, test)
+    assert unseen["copies"] <= 0.01 and "fd" not in unseen
+    assert data.to_bytes(train[:1].floats()).equal(train.pixels[:1])
