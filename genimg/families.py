@@ -107,7 +107,8 @@ def compare(source, seeds=3, seconds=None, steps=None, n=500, n_likelihood=200, 
     Returns:
         (results, samples): variant -> list of scores, one a seed; a score is a dict of numbers: those of
         `evaluation.yardstick` (and the text `features`), `parameters`, `steps`, `seconds`, `passes` through the network
-        and `milliseconds_per_sample`, and `bits_per_dim` where the family has it. Variants are the families, `FITTED` and `REAL`. Samples: the first 16 of the first seed.
+        and `milliseconds_per_sample`, and `bits_per_dim` where the family has it. Variants are the families, `FITTED`
+        and `REAL`. Samples: the first 16 of the first seed.
     """
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     train, test = load(source)
