@@ -37,6 +37,6 @@ from genimg.training import History, fit
 
 __all__ = [
     "History", "Images", "augment", "classic", "classifier", "data", "decode", "distributed", "experiments", "families",
-    "features", "files", "fit", "flow", "folder", "gan", "load_images", "metrics", "model", "oracle", "plots", "recipes",
-    "records", "runs", "runtime", "setup", "shapes", "show", "stamp", "toys", "training", "unet", "vae",
+    "features", "files", "fit", "flow", "folder", "gan", "load_images", "metrics", "model", "oracle", "plots",
+    "recipes", "records", "runs", "runtime", "setup", "shapes", "show", "stamp", "toys", "training", "unet", "vae",
 ]  # fmt: skip
