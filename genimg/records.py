@@ -55,14 +55,14 @@ class Record:
             return
         space = max(map(len, self.results)) + 2
         print("mean over seeds (lowest to highest)")
-        print(" " * space + "".join(f"{title:>26s}" for title in columns.values()))
+        print(" " * space + "".join(f"{title:>28s}" for title in columns.values()))
         for variant in self.results:
             texts = []
             for key in columns:
                 values = self.values(variant, key)
                 shown = values and f"{self.mean(variant, key):.3g} ({min(values):.3g} to {max(values):.3g})"
                 texts.append(shown or "-")
-            print(f"{variant:{space}s}" + "".join(f"{text:>26s}" for text in texts))
+            print(f"{variant:{space}s}" + "".join(f"{text:>28s}" for text in texts))
 
     def dots(self, labels):
         """A panel for each {key: axis label}, a line for each variant, a dot for each seed. Nothing without results."""
