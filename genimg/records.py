@@ -76,7 +76,7 @@ class Record:
                 values = self.values(variant, key)
                 ax.plot(values, [place] * len(values), "o", ms=5, alpha=0.7, color=plots.COLOURS[0])
             ax.set(xlabel=label, yticks=range(len(self.results)), yticklabels=list(self.results))
-            ax.locator_params(axis="x", nbins=5)
+            ax.locator_params(axis="x", nbins=5 if len(labels) < 3 else 3)
         axes[0, 0].invert_yaxis()
 
     def samples(self):
