@@ -163,9 +163,10 @@ def _add_record(commands):
     p.add_argument("--batch", type=int, default=32, help="pictures a step")
     p.add_argument("--seeds", type=int, default=3, help="runs a variant")
     p.add_argument(
-        "--seconds", type=float, default=150.0,
-        help="of families: training time of each, in place of size, width, steps and batch",
+        "--seconds", type=float,
+        help="of families: training time of each, in place of size, width, steps and batch (digits 90, shapes 240)",
     )  # fmt: skip
+    p.add_argument("--source", choices=("digits", "shapes"), help="of families: only these pictures")
     p.add_argument("--device", help="cpu, cuda, ...")
     p.add_argument("--threads", type=int, help="of torch on a CPU")
     p.add_argument("--out", type=_path, default=Path("book/records"), help="folder of the records")
@@ -305,12 +306,13 @@ def _record(options):
     from genimg.errors import RunError
 
     _at_least_one(options, "steps", "batch", "seeds", "width")
-    if not 0 < options.seconds <= 1e6:
+    if options.seconds is not None and not 0 < options.seconds <= 1e6:
         raise RunError(f"--seconds {options.seconds:g}: it has to be above 0, up to 1,000,000")
     device, started = _device(options), time.perf_counter()
     if options.experiment == "families":
-        for source in families.CONTENDERS:
-            results, samples = families.compare(source, options.seeds, options.seconds, device=device)
+        for source in [options.source] if options.source else families.CONTENDERS:
+            seconds = options.seconds or families.SECONDS[source]
+            results, samples = families.compare(source, options.seeds, seconds, device=device)
             name = f"{options.name or options.experiment}-{source}"
             records.write(name, records.command_line(), results, samples, started, device, options.out)
             print(options.out / f"{name}.json")
