@@ -164,7 +164,7 @@ def _add_record(commands):
     p.add_argument("--seeds", type=int, default=3, help="runs a variant")
     p.add_argument(
         "--seconds", type=float,
-        help="of families: training time of each, in place of size, width, steps and batch (digits 90, shapes 240)",
+        help="of families: training time of each, in place of size, width, steps and batch (digits 90, shapes 120)",
     )  # fmt: skip
     p.add_argument("--source", choices=("digits", "shapes"), help="of families: only these pictures")
     p.add_argument("--device", help="cpu, cuda, ...")

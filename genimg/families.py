@@ -27,7 +27,7 @@ CONTENDERS = {
 }
 
 #: Seconds of training of each model in the record of a source.
-SECONDS = {"digits": 90.0, "shapes": 240.0}
+SECONDS = {"digits": 90.0, "shapes": 120.0}
 
 #: A VAE's decoder fed with draws from a mixture fitted to the codes of the training pictures, instead of the prior.
 FITTED = "VAE, fitted codes"
