@@ -5,6 +5,7 @@ shows them.
 """
 
 import json
+import math
 import platform
 import sys
 import time
@@ -37,8 +38,8 @@ class Record:
         return bool(self.results)
 
     def values(self, variant, key):
-        """One number of every seed; empty where the variant has none."""
-        return [score[key] for score in self.results[variant] if key in score]
+        """One number of every seed that has it; not a number counts as none (of no valid picture there is no KL)."""
+        return [score[key] for score in self.results[variant] if not math.isnan(score.get(key, math.nan))]
 
     def mean(self, variant, key):
         """The mean over seeds."""
@@ -50,7 +51,7 @@ class Record:
         return max(self.values(a, key)) < min(self.values(b, key)) - by
 
     def table(self, columns):
-        """Print mean (lowest to highest) over seeds of {key: title} for every variant."""
+        """Print mean (lowest to highest) over seeds of {key: title} for every variant; a * where seeds lack it."""
         if not self:
             return
         space = max(map(len, self.results)) + 2
@@ -61,7 +62,7 @@ class Record:
             for key in columns:
                 values = self.values(variant, key)
                 shown = values and f"{self.mean(variant, key):.3g} ({min(values):.3g} to {max(values):.3g})"
-                texts.append(shown or "-")
+                texts.append(shown + "*" * (len(values) < len(self.results[variant])) if shown else "-")
             print(f"{variant:{space}s}" + "".join(f"{text:>28s}" for text in texts))
 
     def dots(self, labels):

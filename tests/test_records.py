@@ -38,6 +38,15 @@ def test_a_record_is_shown_as_it_was_written(tmp_path, capsys):
         assert str(json.loads((tmp_path / "some.json").read_text())["stamp"][key]) in shown
 
 
+def test_seeds_without_a_number_are_left_out_and_marked(capsys):
+    scores = {"a": [{"kl": math.nan}, {"kl": 0.5}, {}], "b": [{"kl": math.nan}], "c": [{"kl": 1.0}]}
+    record = records.Record(scores, (), None)
+    assert record.values("a", "kl") == [0.5] and record.values("b", "kl") == []
+    record.table({"kl": "KL"})
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
+    assert rows == [["a", "0.5", "(0.5", "to", "0.5)*"], ["b", "-"], ["c", "1", "(1", "to", "1)"]]
+
+
 def test_without_a_record_the_page_says_so(tmp_path, capsys):
     record = records.show("some", "python -m genimg record some", tmp_path)
     assert not record
