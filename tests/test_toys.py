@@ -15,7 +15,11 @@ def rand(*shape, seed=0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-@pytest.mark.parametrize("mixture", [LOPSIDED, toys.ring(), toys.grid(), toys.Mixture([[1.0, 2.0, 3.0]], 2.0)], ids=str)
+@pytest.mark.parametrize(
+    "mixture",
+    [LOPSIDED, toys.ring(), toys.grid(), toys.Mixture([[1.0, 2.0, 3.0]], 2.0)],
+    ids=["lopsided", "ring", "grid", "one heap"],
+)
 @pytest.mark.parametrize("t", [0.0, 0.3, 0.9, 1.0])
 def test_log_density_against_torch_distributions(mixture, t):
     heaps = distributions.Independent(distributions.Normal(t * mixture.means, math.hypot(1 - t, t * mixture.sigma)), 1)
