@@ -129,7 +129,7 @@ def are_equation_problems(notebooks):
     for name, text in texts.items():
         outside = sorted(set(re.findall(TAG, MATHS.sub(" ", text))))
         found += [f"{name}: \\tag{{{tag}}} outside maths" for tag in outside]
-        named = re.findall(r"\((\d\.\d+)\)", MATHS.sub(" ", text))
+        named = re.findall(r"\((\d+\.\d+)\)", MATHS.sub(" ", text))
         found += [f"{name} names ({n}), which does not exist" for n in sorted(set(named) - set(known))]
         own = [tag for of, tag in tags if of == name and re.fullmatch(NUMBER, tag)]
         if own != sorted(own, key=lambda tag: [int(part) for part in tag.split(".")]):

@@ -130,6 +130,14 @@ def test_figures_have_alternative_text_true_colours_and_proportions(visit, path)
 
 
 @pytest.mark.parametrize("path", CHAPTERS)
+def test_figures_carry_the_number_of_their_chapter(path):
+    page = (SITE / path).read_text("utf-8")
+    number = re.search(r'<h1>\s*<span class="section-number">(\d+)', page)
+    figures = re.findall(r"<em>Figure (\d+)\.\d+", page)
+    assert set(figures) <= {number[1] if number else "0"}
+
+
+@pytest.mark.parametrize("path", CHAPTERS)
 def test_cells_leave_no_warnings_in_the_page(visit, path):
     page = visit(path)
     assert page.locator("article .output.stderr, article .output.traceback").all_inner_texts() == []
