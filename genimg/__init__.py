@@ -7,6 +7,7 @@ from genimg import (
     augment,
     classic,
     classifier,
+    cost,
     data,
     decode,
     distributed,
@@ -17,6 +18,7 @@ from genimg import (
     flow,
     folder,
     gan,
+    ladder,
     metrics,
     model,
     oracle,
@@ -36,7 +38,8 @@ from genimg.runtime import setup, show, stamp
 from genimg.training import History, fit
 
 __all__ = [
-    "History", "Images", "augment", "classic", "classifier", "data", "decode", "distributed", "experiments", "families",
-    "features", "files", "fit", "flow", "folder", "gan", "load_images", "metrics", "model", "oracle", "plots",
-    "recipes", "records", "runs", "runtime", "setup", "shapes", "show", "stamp", "toys", "training", "unet", "vae",
+    "History", "Images", "augment", "classic", "classifier", "cost", "data", "decode", "distributed", "experiments",
+    "families", "features", "files", "fit", "flow", "folder", "gan", "ladder", "load_images", "metrics", "model",
+    "oracle", "plots", "recipes", "records", "runs", "runtime", "setup", "shapes", "show", "stamp", "toys", "training",
+    "unet", "vae",
 ]  # fmt: skip

@@ -155,11 +155,11 @@ def _add_evaluate(commands):
 
 def _add_record(commands):
     p = _command(commands, "record", "run an experiment of the book that is too long for a page, and keep it")
-    p.add_argument("experiment", choices=("gan-factors", "vae-factors", "families"), help="which one")
+    p.add_argument("experiment", choices=("gan-factors", "vae-factors", "families", "cost"), help="which one")
     p.add_argument("--name", help="of the record; if not given that of the experiment")
     p.add_argument("--size", type=int, default=32, help="of the pictures")
     p.add_argument("--width", type=int, default=16, help="filters of the first level; the source text has 64")
-    p.add_argument("--steps", type=int, default=2000, help="batches a run")
+    p.add_argument("--steps", type=int, help="batches a run (2,000); of cost, of each rung in each of 5 rounds (40)")
     p.add_argument("--batch", type=int, default=32, help="pictures a step")
     p.add_argument("--seeds", type=int, default=3, help="runs a variant")
     p.add_argument(
@@ -302,9 +302,10 @@ def _evaluate(options):
 def _record(options):
     import time
 
-    from genimg import experiments, families, records
+    from genimg import experiments, families, ladder, records
     from genimg.errors import RunError
 
+    options.steps = options.steps if options.steps is not None else 40 if options.experiment == "cost" else 2000
     _at_least_one(options, "steps", "batch", "seeds", "width")
     if options.seconds is not None and not 0 < options.seconds <= 1e6:
         raise RunError(f"--seconds {options.seconds:g}: it has to be above 0, up to 1,000,000")
@@ -318,9 +319,14 @@ def _record(options):
             print(options.out / f"{name}.json")
             started = time.perf_counter()
         return 0
+    name = options.name or options.experiment
+    if options.experiment == "cost":
+        results = ladder.record(options.size, options.width, options.batch, options.seeds, options.steps, device)
+        records.write(name, records.command_line(), results, {}, started, device, options.out)
+        print(options.out / f"{name}.json")
+        return 0
     run = {"gan-factors": experiments.gan_factors, "vae-factors": experiments.vae_factors}[options.experiment]
     results, samples = run(options.size, options.width, options.steps, options.batch, options.seeds, device)
-    name = options.name or options.experiment
     records.write(name, records.command_line(), results, samples, started, device, options.out)
     print(options.out / f"{name}.json")
     return 0

@@ -1,0 +1,166 @@
+"""What networks cost: operations and bytes of every layer, what a training step keeps in memory, how costs grow.
+
+Operations are floating-point multiplications and additions, counted one each, of convolutions and dense layers. All
+else in the book's networks (norms, activations, upsampling) is less than a hundredth of them, but moves bytes.
+"""
+
+import math
+import statistics
+import time
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+COUNTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One convolution or dense layer on one input.
+
+    Attributes:
+        name: where it stands in its network.
+        kind: its class.
+        operations: of the forward pass.
+        parameters: how many numbers it learns.
+        bytes: input, weights and output, each once: the least that has to be moved.
+        output: shape of what it puts out.
+    """
+
+    name: str
+    kind: str
+    operations: int
+    parameters: int
+    bytes: int
+    output: tuple[int, ...]
+
+    @property
+    def intensity(self):
+        """Operations per byte, the abscissa of a roofline (Williams et al. 2009)."""
+        return self.operations / self.bytes
+
+
+def operations(layer, x, y):
+    """Operations of one layer's forward pass from x to y: twice its multiplications.
+
+    A dense layer multiplies each input with each output. A convolution multiplies, for each number it puts out, the
+    k x k x (channels / groups) numbers under its window; a transposed one, for each number it reads, those that it
+    writes to. Biases are left out, as torch's counter leaves them out.
+    """
+    if isinstance(layer, nn.Linear):
+        return 2 * y.numel() * layer.in_features
+    taps = math.prod(layer.kernel_size)
+    if isinstance(layer, nn.ConvTranspose2d):
+        return 2 * x.numel() * taps * layer.out_channels // layer.groups
+    return 2 * y.numel() * taps * layer.in_channels // layer.groups
+
+
+def layers(network, *inputs):
+    """Every counted layer that a forward pass runs through, in order.
+
+    Args:
+        network: a module; its mode and its buffers stay as they are.
+        inputs: what it is called with.
+
+    Returns:
+        list of Layer.
+    """
+    found, hooks = [], []
+
+    def hook(name):
+        def note(layer, args, y):
+            (x,) = args
+            weights = sum(p.numel() for p in layer.parameters())
+            moved = x.numel() * x.element_size() + y.numel() * y.element_size()
+            moved += sum(p.numel() * p.element_size() for p in layer.parameters())
+            kind = type(layer).__name__
+            found.append(Layer(name, kind, operations(layer, x, y), weights, moved, tuple(y.shape)))
+
+        return note
+
+    kept = {name: buffer.clone() for name, buffer in network.named_buffers()}
+    for name, layer in network.named_modules():
+        if isinstance(layer, COUNTED):
+            hooks.append(layer.register_forward_hook(hook(name)))
+    try:
+        with torch.no_grad():
+            network(*inputs)
+            for name, buffer in network.named_buffers():
+                buffer.copy_(kept[name])
+    finally:
+        for handle in hooks:
+            handle.remove()
+    return found
+
+
+def step_operations(function):
+    """Operations of all that `function()` runs, backward passes included, by torch's own counter."""
+    with FlopCounterMode(display=False) as counter:
+        function()
+    return counter.get_total_flops()
+
+
+def saved_bytes(function, weights=()):
+    """Bytes that autograd keeps for the backward pass of what `function()` returns. Each storage counts once.
+
+    Args:
+        function: runs a forward pass and returns the loss; what it returns is held until the count is done, so that
+            no memory is used twice.
+        weights: tensors that are there anyway and not counted.
+    """
+    known = {w.untyped_storage().data_ptr() for w in weights}
+    storages = {}
+
+    def pack(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in known:
+            storages[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        held = function()
+    total = sum(storages.values())
+    del held
+    return total
+
+
+def exponent(x, y):
+    """The b of y ~ a x^b: slope of the least-squares line through the logarithms."""
+    x, y = (torch.as_tensor(v, dtype=torch.float64).log() for v in (x, y))
+    return (((x - x.mean()) * (y - y.mean())).sum() / (x - x.mean()).square().sum()).item()
+
+
+def seconds(function, rounds=5, device="cpu"):
+    """Median time of one call, after one that is not counted."""
+    times = []
+    for _ in range(rounds + 1):
+        started = time.perf_counter()
+        function()
+        synchronise(device)
+        times.append(time.perf_counter() - started)
+    return statistics.median(times[1:])
+
+
+def synchronise(device):
+    """Wait until a GPU has done what it was given; on a CPU there is nothing to wait for."""
+    if torch.device(device).type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def peaks(device="cpu", dtype=torch.float32, n=None):
+    """What this machine reaches at its best: (operations a second, bytes a second).
+
+    Operations in the product of two large matrices; bytes in copying a large array, each byte read and written.
+
+    Args:
+        n: rows of the matrices; None takes 1,024, on a GPU 8,192.
+    """
+    large = torch.device(device).type == "cuda"
+    n = n or (8192 if large else 1024)
+    a, b = (torch.randn(n, n, device=device).to(dtype) for _ in range(2))
+    fast = 2 * n**3 / seconds(lambda: a @ b, 7, device)
+    source = torch.zeros((1 << 30) if large else (1 << 27), dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+    return fast, 2 * source.numel() / seconds(lambda: target.copy_(source), 7, device)
