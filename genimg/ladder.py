@@ -93,8 +93,9 @@ class Runner:
         )
         self.noise = torch.Generator(self.device).manual_seed(seed)
         self.pixels = None if loop.loader else images.pixels.to(self.device)
-        self.order = _order(len(images), seed)
-        self.loader = iter(_loader(images, self.order, batch)) if loop.loader else None
+        epochs = _epochs(len(images), batch, seed)
+        self.loader = _loaded(images, epochs) if loop.loader else None
+        self.order = itertools.chain.from_iterable(epochs)
         self.steps, self.losses = 0, []
 
     def batch_of_pictures(self):
@@ -102,8 +103,7 @@ class Runner:
         if self.loader:
             x = next(self.loader).to(self.device)
         else:
-            at = torch.tensor(list(itertools.islice(self.order, self.batch)))
-            x = data.to_floats(self.pixels[at.to(self.device)])
+            x = data.to_floats(self.pixels[torch.tensor(next(self.order), device=self.device)])
         return x.contiguous(memory_format=torch.channels_last) if self.loop.channels_last else x
 
     def z(self):
@@ -228,12 +228,21 @@ class _Pictures(torch.utils.data.Dataset):
         return self.transform(Image.fromarray(self.pixels[index]))
 
 
-def _order(n, seed):
-    """Indices without end, a new permutation each epoch."""
+def _epochs(n, batch, seed):
+    """Epochs without end, each a list of batches of indices, each from a new permutation; what is left over is dropped.
+
+    Raises:
+        ValueError: fewer pictures than a batch.
+    """
+    if n < batch:
+        raise ValueError(f"a batch of {batch} from {n} pictures")
     generator = torch.Generator().manual_seed(seed)
     while True:
-        yield from torch.randperm(n, generator=generator).tolist()
+        order = torch.randperm(n, generator=generator)
+        yield [indices.tolist() for indices in order.split(batch) if len(indices) == batch]
 
 
-def _loader(images, order, batch):
-    return torch.utils.data.DataLoader(_Pictures(images), batch, sampler=order, drop_last=True)
+def _loaded(images, epochs):
+    pictures = _Pictures(images)
+    for batches in epochs:
+        yield from torch.utils.data.DataLoader(pictures, batch_sampler=batches)
