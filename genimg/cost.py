@@ -27,6 +27,7 @@ class Layer:
         parameters: how many numbers it learns.
         bytes: input, weights and output, each once: the least that has to be moved.
         output: shape of what it puts out.
+        seconds: of the forward pass, None where it was not timed.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Layer:
     parameters: int
     bytes: int
     output: tuple[int, ...]
+    seconds: float | None = None
 
     @property
     def intensity(self):
@@ -57,12 +59,13 @@ def operations(layer, x, y):
     return 2 * y.numel() * taps * layer.in_channels // layer.groups
 
 
-def layers(network, *inputs):
+def layers(network, *inputs, rounds=0):
     """Every counted layer that a forward pass runs through, in order.
 
     Args:
         network: a module; its mode and its buffers stay as they are.
         inputs: what it is called with.
+        rounds: each layer is also timed so many times on its own, and the median kept; 0 times nothing.
 
     Returns:
         list of Layer.
@@ -76,7 +79,8 @@ def layers(network, *inputs):
             moved = x.numel() * x.element_size() + y.numel() * y.element_size()
             moved += sum(p.numel() * p.element_size() for p in layer.parameters())
             kind = type(layer).__name__
-            found.append(Layer(name, kind, operations(layer, x, y), weights, moved, tuple(y.shape)))
+            took = seconds(lambda: layer.forward(x), rounds, x.device) if rounds else None
+            found.append(Layer(name, kind, operations(layer, x, y), weights, moved, tuple(y.shape), took))
 
         return note
 
@@ -149,18 +153,36 @@ def synchronise(device):
         torch.cuda.synchronize(device)
 
 
-def peaks(device="cpu", dtype=torch.float32, n=None):
+def peaks(device="cpu", dtype=torch.float32, scale=None):
     """What this machine reaches at its best: (operations a second, bytes a second).
 
-    Operations in the product of two large matrices; bytes in copying a large array, each byte read and written.
+    Operations: the better of the product of two large matrices and a large convolution, for libraries are tuned to
+    one or the other. Bytes: copying a large array, each byte read and written. Both are the best of several tries.
 
     Args:
-        n: rows of the matrices; None takes 1,024, on a GPU 8,192.
+        scale: how large; None takes 1, on a GPU 8.
     """
-    large = torch.device(device).type == "cuda"
-    n = n or (8192 if large else 1024)
+    scale = scale or (8 if torch.device(device).type == "cuda" else 1)
+    n = int(1024 * scale)
     a, b = (torch.randn(n, n, device=device).to(dtype) for _ in range(2))
-    fast = 2 * n**3 / seconds(lambda: a @ b, 7, device)
-    source = torch.zeros((1 << 30) if large else (1 << 27), dtype=torch.uint8, device=device)
+    conv = nn.Conv2d(64, 64, 3, padding=1, device=device, dtype=dtype).to(memory_format=torch.channels_last)
+    x = torch.randn(max(1, int(8 * scale)), 64, 64, 64, device=device).to(dtype, memory_format=torch.channels_last)
+    with torch.no_grad():
+        fast = max(
+            2 * n**3 / _best(lambda: a @ b, device),
+            operations(conv, x, x) / _best(lambda: conv(x), device),
+        )
+    source = torch.zeros(int((1 << 27) * scale), dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
-    return fast, 2 * source.numel() / seconds(lambda: target.copy_(source), 7, device)
+    return fast, 2 * source.numel() / _best(lambda: target.copy_(source), device)
+
+
+def _best(function, device, rounds=8):
+    times = []
+    for _ in range(rounds):
+        synchronise(device)
+        started = time.perf_counter()
+        function()
+        synchronise(device)
+        times.append(time.perf_counter() - started)
+    return min(times)

@@ -65,6 +65,22 @@ def test_any_convolution_is_counted(n, a, b, k, stride, groups, transposed):
     assert cost.layers(layer, x)[0].operations == counter.get_total_flops()
 
 
+def test_layers_are_timed_where_asked():
+    network, x = gan.Discriminator(16, 1), torch.randn(2, 1, 16, 16)
+    assert all(layer.seconds is None for layer in cost.layers(network, x))
+    timed = cost.layers(network, x, rounds=1)
+    assert all(layer.seconds > 0 for layer in timed)
+    assert [layer.operations for layer in timed] == [layer.operations for layer in cost.layers(network, x)]
+
+
+def test_counting_needs_no_numbers():
+    with torch.device("meta"):
+        network, x = classic.Generator(128, 3, 64, 16), torch.empty(4, 64)
+        counted = cost.layers(network, x)
+    real = cost.layers(classic.Generator(128, 3, 64, 16), torch.zeros(4, 64))
+    assert counted == real
+
+
 def test_counting_leaves_the_network_alone():
     network = classic.Discriminator(32, 3, 8).train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
@@ -102,7 +118,7 @@ def test_exponent():
 
 
 def test_peaks_are_numbers():
-    assert all(0 < peak < 1e18 for peak in cost.peaks(n=64))
+    assert all(0 < peak < 1e18 for peak in cost.peaks(scale=1 / 16))
 
 
 @pytest.fixture(scope="module")
