@@ -195,11 +195,12 @@ def climb(images, size=32, width=16, batch=32, seed=0, device="cpu", rounds=5, s
     }
 
 
-def record(size=32, width=16, batch=32, seeds=3, steps=40, device="cpu", tell=print):
+def record(size=32, width=16, batch=32, seeds=3, steps=40, device=None, tell=print):
     """`climb` with several seeds, as plain numbers: name -> list of {"ms", "ratio", "loss_d", "loss_g"}, one a seed.
 
     Times are medians over rounds; losses are means over the last third of the steps, nats.
     """
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     images = experiments.pictures(size, n=2000)
     results = {}
     for seed in range(seeds):
