@@ -4,12 +4,14 @@ Importing it needs torch, NumPy and nothing else; plots, pictures from files and
 """
 
 from genimg import (
+    attribution,
     augment,
     classic,
     classifier,
     cost,
     data,
     decode,
+    disentanglement,
     distributed,
     experiments,
     families,
@@ -38,8 +40,8 @@ from genimg.runtime import setup, show, stamp
 from genimg.training import History, fit
 
 __all__ = [
-    "History", "Images", "augment", "classic", "classifier", "cost", "data", "decode", "distributed", "experiments",
-    "families", "features", "files", "fit", "flow", "folder", "gan", "ladder", "load_images", "metrics", "model",
-    "oracle", "plots", "recipes", "records", "runs", "runtime", "setup", "shapes", "show", "stamp", "toys", "training",
-    "unet", "vae",
+    "History", "Images", "attribution", "augment", "classic", "classifier", "cost", "data", "decode",
+    "disentanglement", "distributed", "experiments", "families", "features", "files", "fit", "flow", "folder", "gan",
+    "ladder", "load_images", "metrics", "model", "oracle", "plots", "recipes", "records", "runs", "runtime", "setup",
+    "shapes", "show", "stamp", "toys", "training", "unet", "vae",
 ]  # fmt: skip
