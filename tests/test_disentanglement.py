@@ -78,7 +78,7 @@ def test_dci_of_a_perfect_a_rotated_and_a_blind_code():
     perfect, turned, blind = (dis.dci(code, factors) for code in (factors, rotated(factors), noise(1500)))
     assert perfect.disentanglement > 0.97 and perfect.completeness > 0.97
     assert perfect.informativeness.min() > 0.99
-    assert turned.disentanglement < 0.5 < turned.informativeness.min()
+    assert turned.disentanglement < 0.1 and 0.9 < turned.informativeness.min()
     assert blind.disentanglement < 0.05 and blind.informativeness.max() < 0.1
 
 
@@ -105,7 +105,7 @@ def test_factor_vae_score_of_a_perfect_a_rotated_and_a_blind_code():
     blind = dis.factor_vae_score(*groups(lambda f: noise(len(f))), np.ones(4))
     assert perfect == 1
     assert blind < 0.4  # chance is 1 / 4
-    assert turned < perfect
+    assert turned < 0.4
 
 
 @settings(max_examples=15, deadline=None)
