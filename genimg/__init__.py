@@ -30,6 +30,7 @@ from genimg import (
     runs,
     runtime,
     shapes,
+    texture,
     toys,
     training,
     unet,
@@ -43,5 +44,5 @@ __all__ = [
     "History", "Images", "attribution", "augment", "classic", "classifier", "cost", "data", "decode",
     "disentanglement", "distributed", "experiments", "families", "features", "files", "fit", "flow", "folder", "gan",
     "ladder", "load_images", "metrics", "model", "oracle", "plots", "recipes", "records", "runs", "runtime", "setup",
-    "shapes", "show", "stamp", "toys", "training", "unet", "vae",
+    "shapes", "show", "stamp", "texture", "toys", "training", "unet", "vae",
 ]  # fmt: skip
