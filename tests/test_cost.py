@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from genimg import classic, cost, experiments, gan, ladder, records, unet, vae
+from genimg import classic, cost, experiments, gan, ladder, records, runtime, unet, vae
 from genimg.__main__ import main
 
 
@@ -101,6 +101,9 @@ def test_saved_bytes():
     assert cost.saved_bytes(lambda: (x @ w).sum()) == 10 * 4 * 4  # gradient to x is not needed, so w is not kept
     assert cost.saved_bytes(lambda: (x @ w).exp().sum(), weights=[w]) == 10 * 4 * 4 + 10 * 6 * 4
     assert cost.saved_bytes(lambda: x.sum()) == 0
+    x.requires_grad_()  # now the product keeps both
+    assert cost.saved_bytes(lambda: (x @ w).sum()) == 10 * 4 * 4 + 4 * 6 * 4
+    assert cost.saved_bytes(lambda: (x @ w).sum(), weights=[w]) == 10 * 4 * 4
 
 
 def test_saved_bytes_grow_with_the_batch():
@@ -148,6 +151,36 @@ def test_rungs_that_change_numbers_do(histories):
     assert not torch.allclose(histories["lazy"], histories["ordinary"], atol=1e-3)
     assert not torch.equal(histories["narrow"], histories["ordinary"])
     assert torch.allclose(histories["narrow"][0], histories["ordinary"][0], atol=0.05)
+
+
+def test_the_ladder_takes_the_steps_of_the_packages_gan():
+    images = experiments.pictures(32, n=64)
+    loop = ladder.Loop(loader=False, read=False, wasteful=False, penalty_every=8, fused=True, channels_last=True)
+    runner, twin = (ladder.Runner(loop, images, 32, 4, 8, 0, "cpu") for _ in range(2))
+    runtime.seed_everything(0)
+    model = experiments.build_gan(32, 4, **experiments.GAN_FACTORS["all of them"])
+    model.prepare("cpu", torch.float32)
+    model.noise = lambda n, generator=None: twin.z()
+    for _ in range(10):
+        runner.step()
+        losses = model.step(twin.batch_of_pictures())
+        expected = torch.stack([losses["loss_d"], losses["loss_g"]])
+        assert torch.allclose(runner.losses[-1], expected, atol=1e-3)
+
+
+def test_what_is_called_wasted_is_computed_and_what_is_not_is_not():
+    images = experiments.pictures(32, n=64)
+
+    def operations(**change):
+        runner = ladder.Runner(ladder.Loop(penalty_every=8, **change), images, 32, 4, 8, 0, "cpu")
+        runner.step()  # the first has penalties
+        return cost.step_operations(runner.step)
+
+    runner = ladder.Runner(ladder.Loop(), images, 32, 4, 8, 0, "cpu")
+    g, d = (sum(layer.operations for layer in cost.layers(*a)) for a in (
+        (runner.g, runner.z()), (runner.d, runner.batch_of_pictures())))  # fmt: skip
+    assert 0.9 * (4 * g + 9 * d) < operations(wasteful=False) <= 4 * g + 9 * d
+    assert operations(wasteful=True) > operations(wasteful=False) + d
 
 
 def test_climbing_measures_every_rung():
