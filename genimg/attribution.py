@@ -59,8 +59,11 @@ def similarity(a, b):
     """Rank correlation (Spearman) of the strengths of two maps, picture by picture: (N,), from -1 to 1.
 
     Strength is the absolute value, summed over channels. Maps that mark the same places agree in it whatever their
-    scale; Adebayo et al. 2018 (https://arxiv.org/abs/1810.03292) compare explanations so.
+    scale; Adebayo et al. 2018 (https://arxiv.org/abs/1810.03292) compare explanations so. Equal strengths share their
+    mean rank, so that flat parts of two maps do not agree by the order of their pixels. NaN if a map is flat all over.
     """
-    a, b = (m.abs().sum(1).flatten(1).argsort(1).argsort(1).double() for m in (a, b))
+    from scipy.stats import rankdata
+
+    a, b = (torch.from_numpy(rankdata(m.abs().sum(1).flatten(1).cpu().numpy(), axis=1)) for m in (a, b))
     a, b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
     return (a * b).sum(1) / (a.square().sum(1) * b.square().sum(1)).sqrt()

@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import spearmanr
 from torch import nn
 
 from genimg import attribution
@@ -80,8 +81,17 @@ def test_similarity():
     ranks = torch.arange(16.0).view(1, 1, 4, 4) + 1
     assert attribution.similarity(ranks, ranks.flip(2, 3)).item() == pytest.approx(-1)
     assert attribution.similarity(ranks, ranks**3).item() == pytest.approx(1)
+    steps = ranks.mul(0.25).floor()  # with ties
+    assert attribution.similarity(ranks, steps).item() == pytest.approx(spearmanr(ranks.flatten(), steps.flatten())[0])
     many = pictures(500, 2), pictures(500, 3)
     assert attribution.similarity(*many).mean().abs() < 0.05
+
+
+def test_flat_parts_do_not_agree_by_the_order_of_their_pixels():
+    one, other = torch.zeros(1, 1, 4, 4), torch.zeros(1, 1, 4, 4)
+    one[0, 0, 0, 0], other[0, 0, 3, 3] = 1, 1
+    assert attribution.similarity(one, other).item() == pytest.approx(-1 / 15)
+    assert attribution.similarity(one, torch.zeros(1, 1, 4, 4)).isnan().all()
 
 
 def test_patches_have_to_fit():
