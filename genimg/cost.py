@@ -1,7 +1,9 @@
 """What networks cost: operations and bytes of every layer, what a training step keeps in memory, how costs grow.
 
 Operations are floating-point multiplications and additions, counted one each, of convolutions and dense layers. All
-else in the book's networks (norms, activations, upsampling) is less than a hundredth of them, but moves bytes.
+else in the book's networks (norms, activations, upsampling) puts out less than one number for each hundred of them,
+but moves bytes. Products with the zeros of a padding count, as they do for torch's counter, though a library may leave
+them out.
 """
 
 import math

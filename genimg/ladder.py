@@ -27,7 +27,8 @@ class Loop:
             and D judges real and generated pictures in two passes.
         penalty_every: the penalties are computed each so many steps, with the weight multiplied by as much.
         fused: Adam updates all weights in one call.
-        channels_last: the channels of a pixel lie side by side in memory.
+        channels_last: the channels of a pixel lie side by side in memory; otherwise one channel's map after the other,
+            as PyTorch makes them.
         bfloat16: convolutions and dense layers compute in 16 bits.
         compiled: the networks run through torch.compile.
     """
@@ -56,18 +57,33 @@ RUNGS = {
 }
 
 
+def changes(device):
+    """Name -> what changes, of the rungs that a device can climb. Compiled on GPUs alone: on CPUs it costs more than
+    it gains; bfloat16 where the hardware is fast at it."""
+    left_out = set() if torch.device(device).type == "cuda" else {"compiled"}
+    if runtime.fast_dtype(device) != torch.bfloat16:
+        left_out.add("bfloat16")
+    return {name: change for name, change in RUNGS.items() if name not in left_out}
+
+
 def rungs(device):
-    """Name -> Loop, each with all changes up to its own. Compiled on GPUs alone: on CPUs it costs more than it gains;
-    bfloat16 where the hardware is fast at it."""
+    """Name -> Loop, each with all changes up to its own."""
     loop, ladder = Loop(), {}
-    for name, change in RUNGS.items():
-        if name == "bfloat16" and runtime.fast_dtype(device) != torch.bfloat16:
-            continue
-        if name == "compiled" and torch.device(device).type != "cuda":
-            continue
-        loop = replace(loop, **change)
-        ladder[name] = loop
+    for name, change in changes(device).items():
+        ladder[name] = loop = replace(loop, **change)
     return ladder
+
+
+def without_one(device):
+    """Name -> Loop with all changes but that one; first "all of them"."""
+    *_, best = rungs(device).values()
+    usual = Loop()
+    lacking = {
+        name: replace(best, **{key: getattr(usual, key) for key in change})
+        for name, change in changes(device).items()
+        if change
+    }
+    return {"all of them": best, **lacking}
 
 
 class Runner:
@@ -86,6 +102,8 @@ class Runner:
         model = experiments.build_gan(size, width, **experiments.GAN_FACTORS["all of them"]).to(device)
         if loop.channels_last:
             model = model.to(memory_format=torch.channels_last)
+        else:  # the generator asks for channels last by itself
+            model.generator.levels.register_forward_pre_hook(lambda levels, args: (args[0].contiguous(),))
         self.g, self.d = model.generator, model.discriminator
         self.run_g, self.run_d = (torch.compile(n) if loop.compiled else n for n in (self.g, self.d))
         self.adam_g, self.adam_d = (
@@ -165,17 +183,19 @@ class Runner:
         return torch.stack([torch.as_tensor(loss).float().cpu() for loss in self.losses])
 
 
-def climb(images, size=32, width=16, batch=32, seed=0, device="cpu", rounds=5, steps=10, tell=None):
+def climb(images, size=32, width=16, batch=32, seed=0, device="cpu", rounds=5, steps=10, tell=None, loops=None):
     """Run every rung in turn, `rounds` times `steps` steps, after two steps that are not timed.
 
     Args:
+        loops: name -> Loop; None takes `rungs`.
         tell: called with one line after each round, or None.
 
     Returns:
-        dict name -> {"ms": [a step, one a round], "ratio": [how many times as fast as the ordinary loop, one a round],
+        dict name -> {"ms": [a step, one a round], "ratio": [how many times as fast as the first, one a round],
         "losses": tensor (steps, 2)}.
     """
-    runners = {name: Runner(loop, images, size, width, batch, seed, device) for name, loop in rungs(device).items()}
+    loops = loops or rungs(device)
+    runners = {name: Runner(loop, images, size, width, batch, seed, device) for name, loop in loops.items()}
     times = {name: [] for name in runners}
     for runner in runners.values():
         runner.timed(2)
@@ -184,7 +204,7 @@ def climb(images, size=32, width=16, batch=32, seed=0, device="cpu", rounds=5, s
             times[name].append(1000 * runner.timed(steps))
         if tell:
             tell(f"round {i + 1} of {rounds}: " + ", ".join(f"{name} {t[-1]:.1f} ms" for name, t in times.items()))
-    first = times["ordinary loop"]
+    first = next(iter(times.values()))
     return {
         name: {
             "ms": times[name],
