@@ -67,7 +67,7 @@ def synthesise(statistics, example, start, edges="tile", steps=150, keep=0.0, ke
         start: (1, 3, H, W): noise, or the picture to be restyled.
         edges: of the new picture, see `Statistics`; those of the example are reflected.
         steps: of L-BFGS.
-        keep: weight of the mean squared difference to `kept`, after both are blurred by averaging 4x4 pixels.
+        keep: weight of the mean squared difference to `kept`, both in grey and blurred by averaging 4x4 pixels.
         kept: (1, 3, H, W), or None.
 
     Returns:
@@ -88,12 +88,16 @@ def synthesise(statistics, example, start, edges="tile", steps=150, keep=0.0, ke
         distance = statistics.distance(statistics(x, edges), wanted).sum()
         distances.append(distance.item())
         if keep:
-            distance = distance + keep * (F.avg_pool2d(x, 4) - F.avg_pool2d(kept, 4)).square().mean()
+            distance = distance + keep * (_coarse(x) - _coarse(kept)).square().mean()
         (1000 * distance).backward()
         return 1000 * distance.detach()
 
     optimiser.step(loss)
     return torch.tanh(free).detach(), distances
+
+
+def _coarse(x):
+    return F.avg_pool2d(x.mean(1, keepdim=True), 4)
 
 
 def seam(x):
