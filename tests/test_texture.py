@@ -87,9 +87,27 @@ def test_what_is_kept_keeps_the_coarse_grey(statistics):
     assert off[1] < 0.2 * off[0]
 
 
+def test_coarse_is_the_mean_of_4x4_pixels_and_3_colours():
+    x = torch.arange(3 * 8 * 8.0).view(1, 3, 8, 8)
+    assert torch.allclose(texture._coarse(x)[0, 0, 1, 0], x[0, :, 4:, :4].mean())
+    assert texture._coarse(x).shape == (1, 1, 2, 2)
+
+
+@pytest.mark.parametrize("edges", texture.EDGES)
+def test_halving_keeps_what_is_flat_and_blurs_what_alternates(edges):
+    flat = torch.full((1, 3, 8, 8), 0.7)
+    assert torch.allclose(texture.halved(flat, edges), flat[..., :4, :4])
+    alternating = flat * (-1.0) ** torch.arange(8)
+    assert texture.halved(alternating, edges)[..., 1:-1].abs().max() < 1e-6
+    x = torch.zeros(1, 1, 8, 8)
+    x[0, 0, 3, 4] = 64  # seen by rows 1 and 2 of the half, with taps 3 and 1, and by columns 1 and 2, with 1 and 3
+    assert texture.halved(x, edges)[0, 0, 1:3, 1:3].tolist() == [[3, 9], [1, 3]]
+
+
 def test_seam():
     assert texture.seam(stripes()).item() == pytest.approx(1, abs=0.1)  # its period divides its width
     ramp = torch.linspace(-1, 1, 16).expand(1, 3, 16, 16)
     assert texture.seam(ramp).item() == pytest.approx(15)  # 15 steps from the last column to the first
+    assert texture.seam(ramp.transpose(2, 3)).item() == pytest.approx(15)
     both = texture.seam(torch.cat([stripes(), ramp]))
     assert both.shape == (2,) and both[1] > 10 * both[0]
