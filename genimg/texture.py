@@ -1,115 +1,118 @@
-"""Texture and style from random filters: no trained network, no downloaded weights.
+"""Textures without a trained network: pictures whose random-filter statistics are those of an example.
 
-A texture is described by how often filters answer together, the Gram matrix (Gatys et al. 2015,
-https://arxiv.org/abs/1505.07376, with a trained network). One layer of random filters of several sizes is enough for
-many textures (Ustyuzhaninov et al. 2016, https://arxiv.org/abs/1606.00021).
+Gatys et al. 2015, https://arxiv.org/abs/1505.07376, describe a texture by the correlations between the features of a
+network. Ustyuzhaninov et al. 2016, https://arxiv.org/abs/1606.00021, found that one layer of random filters can do.
+Pictures are (N, 3, H, W) in [-1, 1].
 """
 
 import torch
 import torch.nn.functional as F
 
-from genimg.progress import Progress
-
-SIDES = (3, 5, 7, 11)
-
-
-def random_filters(n=32, channels=3, seed=0, device="cpu"):
-    """One bank of n random filters, (n, channels, k, k), for each side k of `SIDES`: mean 0, length 1."""
-    generator = torch.Generator().manual_seed(seed)
-    banks = []
-    for k in SIDES:
-        bank = torch.randn(n, channels, k, k, generator=generator)
-        bank = bank - bank.mean((1, 2, 3), keepdim=True)
-        banks.append((bank / bank.flatten(1).norm(dim=1).view(-1, 1, 1, 1)).to(device))
-    return banks
+#: Name of the way in which a picture goes on beyond its edges -> torch's name of the padding.
+EDGES = {"tile": "circular", "reflect": "reflect"}
 
 
-def responses(x, banks, tiling=False):
-    """What the filters answer, negative answers cut off: a list of (N, n, H', W') and the picture itself.
+class Statistics:
+    """Correlations between random filters' answers, at several scales.
 
     Args:
-        x: (N, C, H, W).
-        tiling: continue the picture with itself across its edges, so that an optimum tiles; otherwise filters stay
-            inside the picture.
+        filters: how many at each scale.
+        taps: width and height of a filter, odd.
+        scales: each after the first sees the picture at half the size of the one before, blurred.
+        seed: of the filters: normal, of mean 0 over each filter, so that a flat grey answers nothing.
+
+    Raises:
+        ValueError: an even number of taps.
     """
-    answers = [x]
-    for bank in banks:
-        half = bank.shape[-1] // 2
-        padded = F.pad(x, (half,) * 4, mode="circular") if tiling else x
-        answers.append(F.relu(F.conv2d(padded, bank)))
-    return answers
+
+    def __init__(self, filters=96, taps=7, scales=3, seed=0):
+        if taps % 2 == 0:
+            raise ValueError(f"taps={taps}: a filter needs a middle, so an odd number")
+        generator = torch.Generator().manual_seed(seed)
+        weight = torch.randn(filters, 3, taps, taps, generator=generator)
+        weight = weight - weight.mean((1, 2, 3), keepdim=True)
+        self.weight = weight / weight.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
+        self.scales = scales
+
+    def __call__(self, x, edges="reflect"):
+        """Per scale, the mean over places of the products of every two features, (N, filters + 3, filters + 3).
+
+        Features are the rectified answers of the filters and the three colours themselves, whose products with
+        each other fix the colours' means of squares. The mean makes pictures of different sizes comparable.
+
+        Args:
+            edges: "tile" if the picture is to be laid side by side with itself, else "reflect".
+        """
+        result = []
+        for scale in range(self.scales):
+            x = halved(x, edges) if scale else x
+            margin = self.weight.shape[-1] // 2
+            padded = F.pad(x, (margin,) * 4, mode=EDGES[edges])
+            features = torch.cat([F.relu(F.conv2d(padded, self.weight)), x + 1], 1).flatten(2)  # (N, K + 3, H W)
+            result.append(features @ features.transpose(1, 2) / features.shape[2])
+        return result
+
+    def distance(self, found, wanted):
+        """Mean over scales of |found - wanted|^2 / |wanted|^2: two lists as `__call__` returns them -> (N,)."""
+        parts = [(a - b).square().sum((1, 2)) / b.square().sum((1, 2)) for a, b in zip(found, wanted, strict=True)]
+        return torch.stack(parts).mean(0)
 
 
-def gram(maps):
-    """Mean products of every two maps over all places: (N, n, H, W) -> (N, n, n)."""
-    flat = maps.flatten(2)
-    return flat @ flat.transpose(1, 2) / flat.shape[2]
-
-
-def style_loss(x, target, banks, tiling=False):
-    """Squared distance of Gram matrices, relative to the target's, summed over filter sizes: (N,).
+def synthesise(statistics, example, start, edges="tile", steps=150, keep=0.0, kept=None):
+    """A picture with the statistics of an example, found by L-BFGS from a start.
 
     Args:
-        x: (N, C, H, W).
-        target: Gram matrices of the example, as `style_of` gives them.
-    """
-    found = [gram(maps) for maps in responses(x, banks, tiling)]
-    pairs = zip(found, target, strict=True)
-    return sum((a - b).square().sum((1, 2)) / b.square().sum((1, 2)) for a, b in pairs)
-
-
-def style_of(example, banks):
-    """The Gram matrices of an example (1, C, H, W)."""
-    with torch.no_grad():
-        return [gram(maps) for maps in responses(example, banks)]
-
-
-def synthesise(example, size=64, steps=150, seed=0, tiling=True, content=None, weight=0.0, filters=32, label="texture"):
-    """A picture (1, C, size, size) in [-1, 1] with an example's texture, found from noise by gradient descent.
-
-    Args:
-        example: (1, C, H, W) in [-1, 1].
-        tiling: make it tile: left meets right, top meets bottom.
-        content: (1, C, size, size), what the picture should show; it is then where the search starts.
-        weight: of the squared distance to the content, per number, after both are blurred 5x5; 0 for a texture alone.
-        seed: of the filters and the noise.
+        statistics: a `Statistics`.
+        example: (1, 3, h, w), of any size that the scales divide.
+        start: (1, 3, H, W): noise, or the picture to be restyled.
+        edges: of the new picture, see `Statistics`; those of the example are reflected.
+        steps: of L-BFGS.
+        keep: weight of the mean squared difference to `kept`, both in grey and blurred by averaging 4x4 pixels.
+        kept: (1, 3, H, W), or None.
 
     Returns:
-        the picture and the style loss at each step, (steps,).
+        (picture (1, 3, H, W) in [-1, 1], the distance after each evaluation).
     """
-    banks = random_filters(filters, example.shape[1], seed, example.device)
-    target = style_of(example, banks)
-    generator = torch.Generator().manual_seed(seed + 1)
-    noise = 0.3 * torch.randn(1, example.shape[1], size, size, generator=generator).to(example.device)
-    start = content.clone() if content is not None else noise + example.mean((2, 3), keepdim=True)
-    x = start.requires_grad_()
-    adam = torch.optim.Adam([x], 0.05)
-    losses = []
-    with Progress(steps, label) as progress:
-        for step in range(steps):
-            adam.param_groups[0]["lr"] = 0.05 * (1 - 0.9 * step / steps)
-            loss = style = style_loss(x, target, banks, tiling).sum()
-            if weight:
-                loss = style + weight * (_blurred(x) - _blurred(content)).square().mean()
-            adam.zero_grad()
-            loss.backward()
-            adam.step()
-            with torch.no_grad():
-                x.clamp_(-1, 1)
-            losses.append(style.detach())
-            progress.update(step + 1, {"style": style.item()} if step + 1 == steps else {})
-    return x.detach(), torch.stack(losses).cpu()
+    with torch.no_grad():
+        wanted = statistics(example)
+    free = torch.atanh(start.clamp(-0.98, 0.98)).detach().clone().requires_grad_()
+    optimiser = torch.optim.LBFGS(
+        [free], max_iter=steps, max_eval=2 * steps, history_size=20, tolerance_change=0, tolerance_grad=0,
+        line_search_fn="strong_wolfe",
+    )  # fmt: skip
+    distances = []
+
+    def loss():
+        optimiser.zero_grad()
+        x = torch.tanh(free)
+        distance = statistics.distance(statistics(x, edges), wanted).sum()
+        distances.append(distance.item())
+        if keep:
+            distance = distance + keep * (_coarse(x) - _coarse(kept)).square().mean()
+        (1000 * distance).backward()
+        return 1000 * distance.detach()
+
+    optimiser.step(loss)
+    return torch.tanh(free).detach(), distances
+
+
+def halved(x, edges="reflect"):
+    """(N, C, H, W) -> (N, C, H / 2, W / 2), blurred by the taps 1, 3, 3, 1: plain means of 2x2 would leave blocks."""
+    taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
+    weight = torch.outer(taps, taps).expand(x.shape[1], 1, 4, 4)
+    return F.conv2d(F.pad(x, (1,) * 4, mode=EDGES[edges]), weight, stride=2, groups=x.shape[1])
+
+
+def _coarse(x):
+    return F.avg_pool2d(x.mean(1, keepdim=True), 4)
 
 
 def seam(x):
-    """How much neighbours differ across the edge of a tiled picture, over how much they differ inside it: (N,).
+    """How visible the edges are when a picture is laid side by side with itself: (N, 3, H, W) -> (N,).
 
-    About 1 where a tile's seam cannot be told from the rest.
+    The root mean squared difference between its last row and its first, and its last column and its first, against
+    that between neighbouring rows and columns inside: 1 where an edge is like any other place.
     """
-    across = (x[..., 0] - x[..., -1]).abs().mean((1, 2)) + (x[..., 0, :] - x[..., -1, :]).abs().mean((1, 2))
-    inside = x.diff(dim=3).abs().mean((1, 2, 3)) + x.diff(dim=2).abs().mean((1, 2, 3))
-    return across / inside
-
-
-def _blurred(x):
-    return F.avg_pool2d(x, 5, stride=1, padding=2, count_include_pad=False)
+    across = (x[..., 0, :] - x[..., -1, :]).square().mean((1, 2)) + (x[..., 0] - x[..., -1]).square().mean((1, 2))
+    inside = x.diff(dim=2).square().mean((1, 2, 3)) + x.diff(dim=3).square().mean((1, 2, 3))
+    return (across / inside).sqrt()

@@ -82,6 +82,16 @@ def test_dci_of_a_perfect_a_rotated_and_a_blind_code():
     assert blind.disentanglement < 0.05 and blind.informativeness.max() < 0.1
 
 
+def test_dci_of_a_code_that_says_a_factor_twice_or_mixes_two():
+    factors = known(1500)
+    twice = dis.dci(np.hstack([factors, factors]), factors)
+    assert twice.importance.shape == (8, 4)
+    assert twice.disentanglement > 0.95 and twice.completeness < 0.9  # log 2 of log 8 is lost if both are used alike
+    index = np.floor(8 * factors[:, 0]) + factors[:, 1]  # one number that tells two factors, and one left out
+    mixed = dis.dci(np.stack([index, noise(1500)[:, 0]], 1), factors[:, :2])
+    assert mixed.disentanglement < 0.3
+
+
 def test_factor_vae_score_by_hand():
     # two latents; latent 0 stands still when factor 0 is fixed, latent 1 when factor 1 is
     still, moves = [[0.0], [0.0]], [[-1.0], [1.0]]
