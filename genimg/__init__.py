@@ -13,6 +13,7 @@ from genimg import (
     decode,
     disentanglement,
     distributed,
+    exercises,
     experiments,
     families,
     features,
@@ -37,12 +38,13 @@ from genimg import (
     vae,
 )
 from genimg.data import Images, load_images
+from genimg.exercises import check
 from genimg.runtime import setup, show, stamp
 from genimg.training import History, fit
 
 __all__ = [
-    "History", "Images", "attribution", "augment", "classic", "classifier", "cost", "data", "decode",
-    "disentanglement", "distributed", "experiments", "families", "features", "files", "fit", "flow", "folder", "gan",
+    "History", "Images", "attribution", "augment", "check", "classic", "classifier", "cost", "data", "decode",
+    "disentanglement", "distributed", "exercises", "experiments", "families", "features", "files", "fit", "flow", "folder", "gan",
     "ladder", "load_images", "metrics", "model", "oracle", "plots", "recipes", "records", "runs", "runtime", "setup",
     "shapes", "show", "stamp", "texture", "toys", "training", "unet", "vae",
 ]  # fmt: skip
