@@ -44,7 +44,7 @@ from genimg.training import History, fit
 
 __all__ = [
     "History", "Images", "attribution", "augment", "check", "classic", "classifier", "cost", "data", "decode",
-    "disentanglement", "distributed", "exercises", "experiments", "families", "features", "files", "fit", "flow", "folder", "gan",
-    "ladder", "load_images", "metrics", "model", "oracle", "plots", "recipes", "records", "runs", "runtime", "setup",
-    "shapes", "show", "stamp", "texture", "toys", "training", "unet", "vae",
+    "disentanglement", "distributed", "exercises", "experiments", "families", "features", "files", "fit", "flow",
+    "folder", "gan", "ladder", "load_images", "metrics", "model", "oracle", "plots", "recipes", "records", "runs",
+    "runtime", "setup", "shapes", "show", "stamp", "texture", "toys", "training", "unet", "vae",
 ]  # fmt: skip
