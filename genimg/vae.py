@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from genimg import distributed
+from genimg import diagnostics, distributed
 from genimg.data import to_bytes, to_floats
 from genimg.gan import level_widths
 from genimg.model import Model, group_norm, reset_statistics
@@ -225,7 +225,8 @@ class VAE(Model):
         """One step down the negative ELBO of a batch (N, C, H, W) in [-1, 1].
 
         Returns:
-            dict of 0-d detached tensors: loss (nats per picture, with beta), distortion (-log p(x | z)), kl, sigma.
+            dict of 0-d detached tensors: loss (nats per picture, with beta), distortion (-log p(x | z)), kl, sigma,
+            and code, the root mean square of the codes z.
         """
         with self.autocast():
             mu, logvar = self.net("encoder", fast=True)(x)
@@ -245,6 +246,7 @@ class VAE(Model):
             "distortion": -log_p.mean().detach(),
             "kl": kl.mean().detach(),
             "sigma": self.scale().detach(),
+            "code": diagnostics.code_size(mu, logvar),
         }
 
     def uses_optimal_sigma(self):
