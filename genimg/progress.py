@@ -4,6 +4,7 @@ import sys
 import time
 
 from genimg import runtime
+from genimg.diagnostics import MEASURES
 
 
 class Progress:
@@ -77,4 +78,4 @@ class Progress:
         return f"{self.label}: {state}" + (f" | {self._losses()}" if self.means else "")
 
     def _losses(self):
-        return ", ".join(f"{name} {value:.3g}" for name, value in self.means.items())
+        return ", ".join(f"{name} {value:.3g}" for name, value in self.means.items() if name not in MEASURES)

@@ -175,11 +175,12 @@ class Training:
     def diagnose(self):
         """Look at the samples of a run that is done, and tell what is wrong with them.
 
-        A flow is left out: its samples cost many passes. `genimg.diagnose` does it on request.
+        Not where something was told before, of which bad samples would be a consequence; and not those of a flow,
+        which cost many passes. `genimg.diagnose` does it on request.
         """
-        if sum(step > self.steps / 5 for step in self.history.steps) >= diagnostics.WINDOWS and self.model.quick:
-            found = checkup.diagnose(self.model, self.images, transform=self.transform)
-            self._tell([one for one in found if one.name not in self.watch.told])
+        judged = sum(step > self.steps / 5 for step in self.history.steps) >= diagnostics.WINDOWS
+        if judged and self.model.quick and not self.history.warned:
+            self._tell(checkup.diagnose(self.model, self.images, transform=self.transform))
 
     def state_dict(self):
         """All that the next step depends on, in plain containers and tensors (`torch.load` with weights_only)."""
