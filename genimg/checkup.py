@@ -47,7 +47,7 @@ def diagnose(model, images, n=128, seed=0, transform=None, **sampling):
         _memorised(x_fake, x_train),
         _alike(x_fake, x_train, model),
         _checkered(x_fake, x_train),
-        _leaked(x_fake, x_train, transform, device),
+        _leaked(x_fake, x_train, transform),
     ]
     return [one for one in found if one]
 
@@ -139,7 +139,7 @@ def _alike(x_fake, x_train, model):
         return Diagnosis(
             "mode collapse",
             f"neighbouring samples lie {ratio:.2f} times as far apart as neighbouring pictures of the data",
-            "Train without momentum (betas=(0.0, 0.99)), with penalties (r1, r2), and G no faster than D",
+            "Train without momentum (betas=(0.0, 0.99)), and G no faster than D",
         )
 
 
@@ -155,24 +155,36 @@ def _checkered(x_fake, x_train):
         )
 
 
-def _leaked(x_fake, x_train, transform, device):
-    """Of which kind is a sample's nearest neighbour: a picture, or one that `transform` changed?"""
+def _leaked(x_fake, x_train, transform):
     if transform is None:
         return None
-    third = len(x_train) // 3
-    plain, other, held = x_train[:third], x_train[third : 2 * third], x_train[2 * third :]
-    pool = torch.cat([_rows(plain), _rows(transform(other.to(device)).cpu())])
-    share = {
-        name: (torch.cdist(_rows(x), pool).argmin(1) >= third).float().mean().item()
-        for name, x in (("samples", x_fake), ("data", held))
-    }
-    if share["samples"] > share["data"] + 0.25:
+    share, of_data = augmented_share(x_fake, x_train, transform), augmented_share(None, x_train, transform)
+    if share > of_data + 0.25:
         return Diagnosis(
             "augmentation leak",
-            f"the nearest neighbour is an augmented picture for {share['samples']:.0%} of samples, and for "
-            f"{share['data']:.0%} of the data",
+            f"the nearest neighbour is an augmented picture for {share:.0%} of samples, and for {of_data:.0%} of the "
+            "data",
             "Give the augmentation to GAN(augment=...), which shows it to D on both sides, instead of to fit",
         )
+
+
+@torch.no_grad()
+def augmented_share(x_fake, x_train, transform):
+    """Of which kind is the nearest neighbour: a picture of the data, or one that `transform` changed?
+
+    Args:
+        x_fake: samples (N, C, H, W), or None: pictures of the data that are not among the neighbours.
+        x_train: (M, C, H, W); a third stays as it is, a third is transformed, a third is left for x_fake=None.
+        transform: as `fit` takes it.
+
+    Returns:
+        share of x_fake, a float, whose nearest neighbour was transformed: near 0 if nothing leaks and the
+        augmentation can be seen.
+    """
+    third = len(x_train) // 3
+    pool = torch.cat([_rows(x_train[:third]), _rows(transform(x_train[third : 2 * third]))])
+    x = x_train[2 * third :] if x_fake is None else x_fake
+    return (torch.cdist(_rows(x), pool).argmin(1) >= third).float().mean().item()
 
 
 def _rows(x):

@@ -11,7 +11,7 @@ import torch
 
 CHAPTERS = (
     "index", "concepts", "gan", "vae", "gan_code", "vae_code", "flow_matching", "quality", "cost", "interpretability",
-    "faq", "errata",
+    "faq", "errata", "failures",
 )  # fmt: skip
 EXERCISES = {}
 
