@@ -303,3 +303,22 @@ def _in_balls(points, centres, k, closed):
         exact = _distances(points, centres, i + part.start, j)
         inside[i, j] = exact <= radii[j] if closed else exact < radii[j]
         yield inside
+
+
+def spectrum(x):
+    """Mean power of pictures (N, C, H, W) at each spatial frequency, (H, W), zero frequency in the middle."""
+    power = torch.fft.fft2(x.float().mean(1)).abs().square().mean(0)
+    return torch.fft.fftshift(power)
+
+
+def checkerboard(x):
+    """Power at half a cycle a pixel, along either axis, against that of the frequencies next to it.
+
+    1 where the spectrum is smooth; above where neighbouring pixels alternate, as a transposed convolution of stride 2
+    with an odd kernel makes them (Odena et al. 2016).
+    """
+    power = torch.fft.fft2(x.float().mean(1)).abs().square().mean(0)  # (H, W)
+    half = x.shape[-1] // 2
+    at = power[half, :].mean() + power[:, half].mean()
+    beside = power[half - 2 : half, :].mean() + power[:, half - 2 : half].mean()
+    return (at / beside).item()
