@@ -60,6 +60,13 @@ class Progress:
         if self.visible and not self.bar and not self.handle and self.step < self.total:
             print(self._line(), file=sys.stderr, flush=True)
 
+    def say(self, text):
+        """A line of its own, above the bar where there is one."""
+        if self.visible and self.bar:
+            self.bar.write(text, file=sys.stderr)
+        elif self.visible:
+            print(text, file=sys.stderr, flush=True)
+
     def __exit__(self, kind, *_):
         if self.bar:
             self.bar.close()
