@@ -109,7 +109,7 @@ def _over_guided(model, z, x_fake, sampling):
     plain = model.sample(z=z, **sampling | {"guidance": 1.0}).cpu()
     ratio = (_apart(x_fake) / _apart(plain).clamp_min(1e-6)).item()
     cut = (x_fake.abs() > 0.99).float().mean().item() - (plain.abs() > 0.99).float().mean().item()
-    if ratio < 0.5 or cut > 0.3:
+    if ratio < 0.6 or cut > 0.3:
         return Diagnosis(
             "guidance too strong",
             f"neighbouring samples lie {ratio:.2f} times as far apart as without guidance, and {cut:.0%} more of their "

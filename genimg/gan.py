@@ -176,7 +176,7 @@ def gradient_penalty_at(logits, x):
 
 
 def wgan_penalty(discriminator, x_real, x_fake, generator=None):
-    """(|grad logit| - 1)^2 at random points between pairs, (N,) (Gulrajani et al. 2017, arXiv:1704.00028)."""
+    """(|grad logit| - 1)^2 at random points between pairs, (N,) (Gulrajani et al. 2017, https://arxiv.org/abs/1704.00028)."""
     shape = (len(x_real), *[1] * (x_real.dim() - 1))
     t = torch.rand(shape, generator=generator, device=x_real.device)
     x = torch.lerp(x_real, x_fake, t).detach().requires_grad_()

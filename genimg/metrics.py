@@ -67,7 +67,7 @@ def kernel_distance(a, b):
 
     The standard error is that of the value for sets of these sizes, where the distributions are the same and where
     they differ: of the variance's two parts, the first vanishes in the former case and rules in the latter. Each is
-    estimated without bias (as in Sutherland et al. 2019, https://arxiv.org/abs/1906.02104), but the first never below
+    estimated without bias (as in Sutherland and Deka 2019, https://arxiv.org/abs/1906.02104), but the first never below
     0, so that for one distribution the standard error is about a tenth too large, a quarter in a dimension or two.
 
     Raises:

@@ -47,7 +47,7 @@ def log_gaussian(x, mean, sigma):
 def log_bernoulli(x, logits):
     """log of prod p^x (1-p)^(1-x) with p = sigmoid(logits): (N, ...) -> (N,) nats. x in [0, 1], binary to be exact.
 
-    For grey x this is no density: it does not integrate to 1 (Loaiza-Ganem and Cunningham 2019, arXiv:1907.06845).
+    For grey x this is no density: it does not integrate to 1 (Loaiza-Ganem and Cunningham 2019, https://arxiv.org/abs/1907.06845).
     """
     return -F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1).sum(1)
 
@@ -90,7 +90,7 @@ def log_discretised_gaussian(pixels, mean, sigma):
 def optimal_sigma(x, mean):
     """The one sigma that makes log N(x; mean, sigma^2) largest: the root mean squared error. A 0-d tensor.
 
-    Rybkin et al. 2020, https://arxiv.org/abs/2006.13202, section 4.
+    Rybkin et al. 2020, https://arxiv.org/abs/2006.13202.
     """
     squared = (x - mean).square().mean()
     if distributed.size() > 1:  # of the whole batch; at the optimum no gradient passes through sigma
