@@ -107,23 +107,24 @@ class Watch:
     Args:
         model: the one that trains; asked for its settings only.
         steps: of the whole run. The first fifth of it is not judged: early on, many numbers are far off in any run.
+        pairs: of a real and a generated picture in one reading of `told_apart`; few make it noisy.
         told: names that need not be told again, as in a run that goes on.
     """
 
-    def __init__(self, model, steps, told=()):
-        self.model, self.steps, self.told = model, steps, set(told)
+    def __init__(self, model, steps, pairs=400, told=()):
+        self.model, self.steps, self.pairs, self.told = model, steps, pairs, set(told)
 
     def look(self, history):
         """New diagnoses, a list, empty in a healthy run."""
         read = sum(step > self.steps / 5 for step in history.steps)
-        if read < WINDOWS:
+        if not read:
             return []
         series = {
             name: known[-max(WINDOWS, read // 2) :]
             for name, values in history.values.items()
             if len(known := [value for value in values[-read:] if math.isfinite(value)]) >= WINDOWS
         }
-        found = next(filter(None, (rule(self.model, _Series(series)) for rule in RULES)), None)
+        found = next(filter(None, (rule(self.model, _Series(series, self.pairs)) for rule in RULES)), None)
         if found is None or found.name in self.told:
             return []
         self.told.add(found.name)
@@ -133,8 +134,10 @@ class Watch:
 class _Series:
     """The readings that a rule judges; a number that a model does not measure is NaN, and beyond no line."""
 
-    def __init__(self, values):
+    def __init__(self, values, pairs):
         self.values = {name: np.array(series) for name, series in values.items()}
+        # what two shares of so many pairs differ by, on average, if D guesses: 2 / sqrt(pi) deviations of a share
+        self.noise = 1 / math.sqrt(math.pi * pairs)
 
     def mean(self, name):
         return self.values[name].mean() if name in self.values else math.nan
@@ -187,7 +190,7 @@ def _won(model, recent):
 
 
 def _chase(model, recent):
-    if recent.swing("told_apart") > 0.09 and recent.mean("shift") > 0.5:
+    if recent.swing("told_apart") > 0.09 + recent.noise and recent.mean("shift") > 0.5:
         return Diagnosis(
             "the players chase each other",
             f"D's share of right pairs changes by {recent.swing('told_apart'):.2f} from one reading to the next",

@@ -107,7 +107,7 @@ class Training:
         model.prepare(self.device, dtype)
         self.base_rates = {name: optimiser.param_groups[0]["lr"] for name, optimiser in model.optimiser.items()}
         self.step, self.history, self.window, self.stream = 0, History(), Window(), None
-        self.watch = diagnostics.Watch(model, steps)
+        self.watch = diagnostics.Watch(model, steps, pairs=batch * max(every // diagnostics.EVERY, 1))
 
     def advance(self):
         """One batch. Returns the means of the losses where they are read back (each `every` steps), else None.
