@@ -14,7 +14,7 @@ def penalties(cured, spread):
     if spread > 5 or spread < 0:
         return "a spread is a ratio of two deviations: 0 if all pictures are the same, about 1 if all is well"
     if spread > 0.5:
-        return f"a spread of {spread:.2f} is not that of this run: was the momentum left in (betas=(0.9, 0.99))"
+        return f"a spread of {spread:.2f} is not that of this run: was the momentum left in (betas=(0.95, 0.99))"
     if cured == "yes":
         return f"the spread is {spread:.2f}, and 1 is right: look at the pictures before you call that cured"
 
