@@ -89,4 +89,4 @@ def matched_pairs(pairs):
     rows, columns = linear_sum_assignment(cost.numpy())
     least, own = cost[rows, columns].sum().item(), cost.diagonal().sum().item()
     if own > 1.001 * least:
-        return f"these pairs' squared distances add up to {own:.0f}, those of other pairs of the same points to {least:.0f}"
+        return f"the squared distances add up to {own:.0f}, those of other pairs of the same points to {least:.0f}"
