@@ -27,8 +27,8 @@ def frechet_distance(a, b):
     """Frechet distance between the Gaussians with the means and covariances of two sets: (n, d), (m, d) -> float >= 0.
 
     |mu_a - mu_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)), in squared units of the features, with S divided by n - 1
-    (Dowson and Landau 1982, https://doi.org/10.1016/0047-259X(82)90077-X; of Inception's features it is the FID, Heusel
-    et al. 2017, https://arxiv.org/abs/1706.08500). Finite for any sets of 2 points or more, and 0.0 where
+    (Dowson and Landau 1982, https://doi.org/10.1016/0047-259X%2882%2990077-X; of Inception's features it is the FID,
+    Heusel et al. 2017, https://arxiv.org/abs/1706.08500). Finite for any sets of 2 points or more, and 0.0 where
     it is below what rounding leaves, as for one set against itself. Its bias is upwards and falls like 1/n.
     """
     a, b = _pair(a, b, least=2)
