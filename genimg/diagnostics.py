@@ -78,12 +78,15 @@ def compare_batches(x_real, x_fake):
     Returns:
         dict of 0-d tensors. spread: deviation of the generated pictures around their mean over that of the real ones,
         1 if they vary as much. shift: root mean squared distance of the two means over the deviation of the real ones,
-        less what the means of N pictures differ by anyway: near 0 for two batches from one distribution.
+        less what the means of N pictures differ by anyway: near 0 for two batches from one distribution. Where all
+        real pictures are the same, there is nothing to compare with: 1 and 0.
     """
     real, fake = x_real.flatten(1).float(), x_fake.flatten(1).float()
-    var_real, var_fake = real.var(0).mean().clamp_min(1e-12), fake.var(0).mean()
+    var_real, var_fake = real.var(0).mean(), fake.var(0).mean()
     apart = (real.mean(0) - fake.mean(0)).square().mean() - (var_real + var_fake) / len(x_real)
-    return {"spread": (var_fake / var_real).sqrt(), "shift": (apart.clamp_min(0) / var_real).sqrt()}
+    varied = var_real > 1e-8
+    spread, shift = (var_fake / var_real).sqrt(), (apart.clamp_min(0) / var_real).sqrt()
+    return {"spread": torch.where(varied, spread, 1.0), "shift": torch.where(varied, shift, 0.0)}
 
 
 @torch.no_grad()
@@ -101,12 +104,20 @@ def code_size(mu, logvar):
 # While it trains.
 
 
+def judged(history, steps):
+    """How many readings of a run of so many steps count.
+
+    Not those of its first fifth, nor those of the first fifty steps: early on, many numbers are far off in any run.
+    """
+    return sum(step > steps / 5 and step >= 50 for step in history.steps)
+
+
 class Watch:
     """Reads the history of a run each time its losses are read back, and tells each diagnosis once.
 
     Args:
         model: the one that trains; asked for its settings only.
-        steps: of the whole run. The first fifth of it is not judged: early on, many numbers are far off in any run.
+        steps: of the whole run. Its beginning is not judged (see `judged`).
         pairs: of a real and a generated picture in one reading of `told_apart`; few make it noisy.
         told: names that need not be told again, as in a run that goes on.
     """
@@ -116,7 +127,7 @@ class Watch:
 
     def look(self, history):
         """New diagnoses, a list, empty in a healthy run."""
-        read = sum(step > self.steps / 5 for step in history.steps)
+        read = judged(history, self.steps)
         if not read:
             return []
         series = {
@@ -249,7 +260,7 @@ RULES = (_behind, _collapse, _won, _chase, _averaged, _collapsed_posterior, _sig
 def check_range(x):
     """What is wrong with the range of a first batch (N, C, H, W), which models take for [-1, 1]: a list."""
     low, high = x.amin().item(), x.amax().item()
-    if low < -1.05 or high > 1.05 or low >= 0 or high <= 0:
+    if low < -1.05 or high > 1.05 or low >= 0:
         return [
             Diagnosis(
                 "wrong data range",

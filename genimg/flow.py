@@ -212,7 +212,6 @@ class Flow(Model):
     """
 
     averaged = ("velocity",)
-    quick = False
 
     def __init__(
         self, size=16, channels=1, width=32, max_width=128, patch=None, classes=0, drop=0.1, times="logit_normal",

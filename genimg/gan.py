@@ -206,6 +206,7 @@ class GAN(Model):
     """
 
     averaged = ("generator",)
+    quick = True
 
     def __init__(
         self, size=16, channels=1, z_dim=32, width=24, d_width=24, max_width=96, loss="relativistic", r1=0.1, r2=0.1,

@@ -178,8 +178,8 @@ class Training:
         Not where something was told before, of which bad samples would be a consequence; and not those of a flow,
         which cost many passes. `genimg.diagnose` does it on request.
         """
-        judged = sum(step > self.steps / 5 for step in self.history.steps) >= diagnostics.WINDOWS
-        if judged and self.model.quick and not self.history.warned:
+        judged = diagnostics.judged(self.history, self.steps)
+        if judged >= diagnostics.WINDOWS and self.model.quick and not self.history.warned:
             self._tell(checkup.diagnose(self.model, self.images, transform=self.transform))
 
     def state_dict(self):

@@ -180,6 +180,7 @@ class VAE(Model):
     """
 
     averaged = ("encoder", "decoder")
+    quick = True
 
     def __init__(
         self, size=16, channels=1, z_dim=16, width=32, max_width=128, likelihood="gaussian", sigma="optimal", beta=1.0,
