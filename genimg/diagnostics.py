@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from genimg import distributed
+
 MEASURES = ("told_apart", "spread", "shift", "code")  # what `step` returns besides losses
 EVERY = 4  # steps from one of these measurements to the next
 WINDOWS = 3  # readings of the losses that have to agree before something is said of a run
@@ -68,7 +70,7 @@ def expected(*names):
         raise AssertionError(f"{', '.join(sorted(missing))}: expected, and not diagnosed (but: {said})")
 
 
-# What a step measures, on the device and without waiting for it.
+# What a step measures, on the device and without waiting for it; of several processes, on the whole batch.
 
 
 @torch.no_grad()
@@ -81,9 +83,11 @@ def compare_batches(x_real, x_fake):
         less what the means of N pictures differ by anyway: near 0 for two batches from one distribution. Where all
         real pictures are the same, there is nothing to compare with: 1 and 0.
     """
-    real, fake = x_real.flatten(1).float(), x_fake.flatten(1).float()
-    var_real, var_fake = real.var(0).mean(), fake.var(0).mean()
-    apart = (real.mean(0) - fake.mean(0)).square().mean() - (var_real + var_fake) / len(x_real)
+    both = torch.stack([x_real.flatten(1).float(), x_fake.flatten(1).float()])  # (2, N, D)
+    n = both.shape[1] * distributed.size()
+    means = distributed.mean(both.mean(1))  # (2, D)
+    var_real, var_fake = distributed.mean((both - means[:, None]).square().mean((1, 2))) * n / (n - 1)
+    apart = (means[0] - means[1]).square().mean() - (var_real + var_fake) / n
     varied = var_real > 1e-8
     spread, shift = (var_fake / var_real).sqrt(), (apart.clamp_min(0) / var_real).sqrt()
     return {"spread": torch.where(varied, spread, 1.0), "shift": torch.where(varied, shift, 0.0)}
@@ -98,7 +102,7 @@ def told_apart(logits_real, logits_fake):
 @torch.no_grad()
 def code_size(mu, logvar):
     """Root mean square of codes z ~ q(z | x), (N, z_dim): 1 if together they are spread as the prior is."""
-    return (mu.square() + logvar.exp()).mean().sqrt()
+    return distributed.mean((mu.square() + logvar.exp()).mean()).sqrt()
 
 
 # While it trains.
