@@ -1,4 +1,8 @@
-"""What pytest needs for the whole book: long chapters first, one thread each, executed copies kept for the site."""
+"""What pytest needs for the whole book: long chapters first, one thread each, executed copies kept for the site.
+
+A chapter in which `fit` warns of a run fails, unless the chapter says that this was to be expected
+(`genimg.diagnostics.expected`): readers would see the warning, and healthy runs must not have one.
+"""
 
 import sys
 from itertools import zip_longest
@@ -9,6 +13,7 @@ from hypothesis import settings
 sys.path.insert(0, str(Path(__file__).parent / "book" / "_ext"))
 
 import executed  # sets one thread for each kernel, so it comes before torch
+from nbmake.nb_result import NotebookError
 from nbmake.nb_run import NotebookRun
 
 settings.register_profile("book", deadline=None)  # no test depends on the clock
@@ -21,9 +26,18 @@ def _execute_and_keep(run):
     path = Path(run.filename)
     key = executed.key(path)
     result = _execute(run)
+    result.error = result.error or _unexpected_warning(result.nb)
     if result.error is None:
         executed.keep(path, key, result.nb)
     return result
+
+
+def _unexpected_warning(notebook):
+    for index, cell in enumerate(notebook.cells):
+        for output in cell.get("outputs", ()):
+            if output.output_type == "stream" and output.name == "stderr" and "TrainingWarning" in output.text:
+                return NotebookError("TrainingWarning: a run of this cell is not healthy", output.text, index)
+    return None
 
 
 NotebookRun.execute = _execute_and_keep

@@ -6,13 +6,16 @@ Importing it needs torch, NumPy and nothing else; plots, pictures from files and
 from genimg import (
     attribution,
     augment,
+    checkup,
     classic,
     classifier,
     cost,
     data,
     decode,
+    diagnostics,
     disentanglement,
     distributed,
+    exercises,
     experiments,
     families,
     features,
@@ -36,13 +39,16 @@ from genimg import (
     unet,
     vae,
 )
+from genimg.checkup import diagnose
 from genimg.data import Images, load_images
+from genimg.exercises import check
 from genimg.runtime import setup, show, stamp
 from genimg.training import History, fit
 
 __all__ = [
-    "History", "Images", "attribution", "augment", "classic", "classifier", "cost", "data", "decode",
-    "disentanglement", "distributed", "experiments", "families", "features", "files", "fit", "flow", "folder", "gan",
-    "ladder", "load_images", "metrics", "model", "oracle", "plots", "recipes", "records", "runs", "runtime", "setup",
-    "shapes", "show", "stamp", "texture", "toys", "training", "unet", "vae",
+    "History", "Images", "attribution", "augment", "check", "checkup", "classic", "classifier", "cost", "data",
+    "decode", "diagnose", "diagnostics", "disentanglement", "distributed", "exercises", "experiments", "families",
+    "features", "files", "fit", "flow", "folder", "gan", "ladder", "load_images", "metrics", "model", "oracle",
+    "plots", "recipes", "records", "runs", "runtime", "setup", "shapes", "show", "stamp", "texture", "toys",
+    "training", "unet", "vae",
 ]  # fmt: skip

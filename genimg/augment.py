@@ -58,7 +58,7 @@ def mirror(x):
 
 
 def diff_augment(x, policy=POLICIES, p=1.0):
-    """Differentiable augmentation for a GAN: shown to D at real and generated pictures alike, it does not leak.
+    """Differentiable augmentation for a GAN: if D sees real and generated pictures changed alike, G need not learn it.
 
     Zhao et al. 2020, https://arxiv.org/abs/2006.10738; with p < 1, Karras et al. 2020,
     https://arxiv.org/abs/2006.06676.

@@ -8,7 +8,7 @@ import math
 
 import torch
 
-from genimg import classic, data, gan, oracle, runtime, training, vae
+from genimg import classic, data, gan, metrics, oracle, runtime, training, vae
 
 #: Shapes that do not blend into each other; see the chapter on GANs.
 KINDS = ("square", "triangle", "ring")
@@ -76,7 +76,7 @@ def score_gan(model, n=300):
 
     redraw_error: median over samples of the root mean squared difference to the closest picture that the renderer can
     draw (grey levels 0 to 1); kinds: how many of `KINDS` hold at least a tenth of the samples; checkerboard: see
-    `checkerboard`.
+    `metrics.checkerboard`.
     """
     result = {}
     for prefix, averaged in (("", True), ("raw_", False)):
@@ -85,7 +85,7 @@ def score_gan(model, n=300):
         result[prefix + "redraw_error"] = reading.error.median().item()
         names = [oracle.shapes.KINDS.index(k) for k in KINDS]
         result[prefix + "kinds"] = float(sum((reading.factors["kind"] == k).float().mean().item() > 0.1 for k in names))
-        result[prefix + "checkerboard"] = checkerboard(x)
+        result[prefix + "checkerboard"] = metrics.checkerboard(x)
     return result
 
 
@@ -104,25 +104,6 @@ def score_vae(model, test):
         "redraw_error": oracle.read_factors(model.sample(300, seed=1), kinds=KINDS).error.median().item(),
         "redraw_error_reconstructed": oracle.read_factors(decoded[:300], kinds=KINDS).error.median().item(),
     }
-
-
-def spectrum(x):
-    """Mean power of pictures (N, C, H, W) at each spatial frequency, (H, W), zero frequency in the middle."""
-    power = torch.fft.fft2(x.float().mean(1)).abs().square().mean(0)
-    return torch.fft.fftshift(power)
-
-
-def checkerboard(x):
-    """Power at half a cycle a pixel, along either axis, against that of the frequencies next to it.
-
-    1 where the spectrum is smooth; above where neighbouring pixels alternate, as a transposed convolution of stride 2
-    with an odd kernel makes them (Odena et al. 2016).
-    """
-    power = torch.fft.fft2(x.float().mean(1)).abs().square().mean(0)  # (H, W)
-    half = x.shape[-1] // 2
-    at = power[half, :].mean() + power[:, half].mean()
-    beside = power[half - 2 : half, :].mean() + power[:, half - 2 : half].mean()
-    return (at / beside).item()
 
 
 def pictures(size, n=10_000, seed=0):

@@ -1,7 +1,8 @@
 """Flow matching along straight paths: the loss, the solvers, the likelihood, and its relatives by change of variable.
 
-Lipman et al. 2022, https://arxiv.org/abs/2210.02747; Liu et al. 2022, https://arxiv.org/abs/2209.03003; Albergo and
-Vanden-Eijnden 2022, https://arxiv.org/abs/2209.15571. Time runs from noise (t = 0, x_0 ~ N(0, I)) to data (t = 1):
+Lipman et al. 2022, https://arxiv.org/abs/2210.02747; Liu et al. 2022, https://arxiv.org/abs/2209.03003; and, for other
+paths too, Albergo and Vanden-Eijnden 2022, https://arxiv.org/abs/2209.15571. Time runs from noise (t = 0, with x_0
+drawn from N(0, I)) to data (t = 1):
 
     x_t = (1 - t) x_0 + t x_1,    velocity = x_1 - x_0.
 

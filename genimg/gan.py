@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from genimg import distributed
+from genimg import diagnostics, distributed
 from genimg.augment import diff_augment
 from genimg.model import Model, group_norm, has_batch_norm, reset_statistics
 
@@ -176,7 +176,7 @@ def gradient_penalty_at(logits, x):
 
 
 def wgan_penalty(discriminator, x_real, x_fake, generator=None):
-    """(|grad logit| - 1)^2 at random points between pairs, (N,) (Gulrajani et al. 2017, arXiv:1704.00028)."""
+    """(|grad logit| - 1)^2 at random points between pairs, (N,) (Gulrajani et al. 2017, https://arxiv.org/abs/1704.00028)."""
     shape = (len(x_real), *[1] * (x_real.dim() - 1))
     t = torch.rand(shape, generator=generator, device=x_real.device)
     x = torch.lerp(x_real, x_fake, t).detach().requires_grad_()
@@ -206,6 +206,7 @@ class GAN(Model):
     """
 
     averaged = ("generator",)
+    quick = True
 
     def __init__(
         self, size=16, channels=1, z_dim=32, width=24, d_width=24, max_width=96, loss="relativistic", r1=0.1, r2=0.1,
@@ -241,7 +242,7 @@ class GAN(Model):
 
         Returns:
             dict of 0-d tensors, detached and left on the device: loss_d, loss_g, logit_real, logit_fake and, on
-            the steps that compute them, r1, r2, wgan.
+            the steps that compute them, r1, r2, wgan and what `diagnostics` judges a run by: told_apart, spread, shift.
         """
         losses = self.d_step(x_real)
         losses.update(self.g_step(x_real))
@@ -251,6 +252,8 @@ class GAN(Model):
     def d_step(self, x_real):
         with self.autocast(), torch.no_grad():  # no gradient of D's loss may reach G
             x_fake = self.generator(distributed.rows(self.noise, len(x_real)))
+        looked_at = self.steps_done % diagnostics.EVERY == 0
+        compared = diagnostics.compare_batches(x_real, x_fake) if looked_at else {}
         x_real, x_fake = self.seen(x_real), self.seen(x_fake)
         penalised = self.steps_done % self.every == 0 and (self.r1 or self.r2 or self.wgan)
         if penalised:  # squared gradients of gradients: in float32
@@ -263,7 +266,9 @@ class GAN(Model):
                 both = (d(x_real), d(x_fake)) if self.mixes else d(torch.cat([x_real, x_fake])).chunk(2)
             logits_real, logits_fake = both
         loss = self.d_loss(logits_real, logits_fake).mean()
-        losses = {"loss_d": loss, "logit_real": logits_real.mean(), "logit_fake": logits_fake.mean()}
+        losses = {"loss_d": loss, "logit_real": logits_real.mean(), "logit_fake": logits_fake.mean(), **compared}
+        if looked_at:
+            losses["told_apart"] = diagnostics.told_apart(logits_real, logits_fake)
         if penalised:
             for name, weight, logits, x in (
                 ("r1", self.r1 / 2, logits_real, x_real),

@@ -27,8 +27,8 @@ def frechet_distance(a, b):
     """Frechet distance between the Gaussians with the means and covariances of two sets: (n, d), (m, d) -> float >= 0.
 
     |mu_a - mu_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)), in squared units of the features, with S divided by n - 1
-    (Dowson and Landau 1982, https://doi.org/10.1016/0047-259X(82)90077-X; of Inception's features it is the FID, Heusel
-    et al. 2017, https://arxiv.org/abs/1706.08500). Finite for any sets of 2 points or more, and 0.0 where
+    (Dowson and Landau 1982, https://doi.org/10.1016/0047-259X%2882%2990077-X; of Inception's features it is the FID,
+    Heusel et al. 2017, https://arxiv.org/abs/1706.08500). Finite for any sets of 2 points or more, and 0.0 where
     it is below what rounding leaves, as for one set against itself. Its bias is upwards and falls like 1/n.
     """
     a, b = _pair(a, b, least=2)
@@ -67,7 +67,7 @@ def kernel_distance(a, b):
 
     The standard error is that of the value for sets of these sizes, where the distributions are the same and where
     they differ: of the variance's two parts, the first vanishes in the former case and rules in the latter. Each is
-    estimated without bias (as in Sutherland et al. 2019, https://arxiv.org/abs/1906.02104), but the first never below
+    estimated without bias (as in Sutherland and Deka 2019, https://arxiv.org/abs/1906.02104), but the first never below
     0, so that for one distribution the standard error is about a tenth too large, a quarter in a dimension or two.
 
     Raises:
@@ -303,3 +303,22 @@ def _in_balls(points, centres, k, closed):
         exact = _distances(points, centres, i + part.start, j)
         inside[i, j] = exact <= radii[j] if closed else exact < radii[j]
         yield inside
+
+
+def spectrum(x):
+    """Mean power of pictures (N, C, H, W) at each spatial frequency, (H, W), zero frequency in the middle."""
+    power = torch.fft.fft2(x.float().mean(1)).abs().square().mean(0)
+    return torch.fft.fftshift(power)
+
+
+def checkerboard(x):
+    """Power at half a cycle a pixel, along either axis, against that of the frequencies next to it.
+
+    1 where the spectrum is smooth; above where neighbouring pixels alternate, as a transposed convolution of stride 2
+    with an odd kernel makes them (Odena et al. 2016).
+    """
+    power = torch.fft.fft2(x.float().mean(1)).abs().square().mean(0)  # (H, W)
+    half = x.shape[-1] // 2
+    at = power[half, :].mean() + power[:, half].mean()
+    beside = power[half - 2 : half, :].mean() + power[:, half - 2 : half].mean()
+    return (at / beside).item()

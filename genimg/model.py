@@ -19,11 +19,13 @@ class Model(nn.Module):
         noise(n, generator) -> what a sample is made of, drawn from N(0, I): (n, z_dim), of a Flow (n, C, H, W);
         sample(n) or sample(z=noise) -> (n, C, H, W) in [-1, 1].
 
-    Where `classes` is above 0, `step` also takes the labels of the batch.
+    Where `classes` is above 0, `step` also takes the labels of the batch. `quick` says that a sample takes one pass, so
+    that `fit` may look at some when it is done.
     """
 
     averaged: tuple[str, ...] = ()
     classes = 0
+    quick = False
 
     def __init__(self):
         super().__init__()

@@ -4,6 +4,7 @@ import sys
 import time
 
 from genimg import runtime
+from genimg.diagnostics import MEASURES
 
 
 class Progress:
@@ -59,6 +60,13 @@ class Progress:
         if self.visible and not self.bar and not self.handle and self.step < self.total:
             print(self._line(), file=sys.stderr, flush=True)
 
+    def say(self, text):
+        """A line of its own, above the bar where there is one."""
+        if self.visible and self.bar:
+            self.bar.write(text, file=sys.stderr)
+        elif self.visible:
+            print(text, file=sys.stderr, flush=True)
+
     def __exit__(self, kind, *_):
         if self.bar:
             self.bar.close()
@@ -77,4 +85,4 @@ class Progress:
         return f"{self.label}: {state}" + (f" | {self._losses()}" if self.means else "")
 
     def _losses(self):
-        return ", ".join(f"{name} {value:.3g}" for name, value in self.means.items())
+        return ", ".join(f"{name} {value:.3g}" for name, value in self.means.items() if name not in MEASURES)

@@ -118,6 +118,7 @@ def _run(training, images, recipe, out, save_every, echo):
     stop = _Stop()
     with stop, Progress(recipe.steps, f"{recipe.family} on {Path(recipe.data).name}", visible=first) as progress:
         progress.begin(training.step)
+        training.tell = lambda diagnosis: progress.say(f"warning: {diagnosis}")
         while training.step < recipe.steps:
             means = training.advance()
             if means is not None:
@@ -135,6 +136,8 @@ def _run(training, images, recipe, out, save_every, echo):
                 raise Stopped(
                     f"stopped and saved at step {training.step:,} of {recipe.steps:,}; the same command goes on"
                 )
+            if last:  # after saving: whatever goes wrong in looking, the run is kept
+                training.diagnose()
 
 
 def load(out, device=None):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from genimg import data, distributed, runtime
+from genimg import checkup, data, diagnostics, distributed, runtime
 from genimg.model import update_average
 from genimg.progress import Progress
 
@@ -31,12 +31,14 @@ class History:
         steps: the last step of each window.
         seconds: duration of the training.
         images_seen: pictures drawn, repeats counted.
+        warned: what was diagnosed, as texts "name: ..." (see `diagnostics`).
     """
 
     values: dict[str, list[float]] = field(default_factory=dict)
     steps: list[int] = field(default_factory=list)
     seconds: float = 0.0
     images_seen: int = 0
+    warned: list[str] = field(default_factory=list)
 
     def __getitem__(self, name):
         if name not in self.values:
@@ -85,24 +87,27 @@ class Training:
     Attributes:
         step: batches done.
         history: History so far.
+
+    What goes wrong is told as it is diagnosed, by `tell`, which takes a `diagnostics.Diagnosis`.
     """
 
     def __init__(
         self, model, images, steps, batch=64, seed=0, device=None, every=50, half_life=None, schedule="linear",
-        transform=None, dtype=None,
+        transform=None, dtype=None, tell=diagnostics.warn,
     ):  # fmt: skip
         if steps < 1 or batch < 1 or every < 1:
             raise ValueError(f"steps={steps}, batch={batch}, every={every}: each has to be at least 1")
         if schedule not in ("linear", "constant"):
             raise ValueError(f"schedule {schedule!r}; there are linear and constant")
         self.model, self.images, self.steps, self.batch, self.seed = model, images, steps, batch, seed
-        self.every, self.schedule, self.transform = every, schedule, transform
+        self.every, self.schedule, self.transform, self.tell = every, schedule, transform, tell
         self.half_life = half_life or steps * batch / 20
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         runtime.seed_everything(seed)
         model.prepare(self.device, dtype)
         self.base_rates = {name: optimiser.param_groups[0]["lr"] for name, optimiser in model.optimiser.items()}
         self.step, self.history, self.window, self.stream = 0, History(), Window(), None
+        self.watch = diagnostics.Watch(model, steps, pairs=batch * max(every // diagnostics.EVERY, 1))
 
     def advance(self):
         """One batch. Returns the means of the losses where they are read back (each `every` steps), else None.
@@ -121,7 +126,10 @@ class Training:
         for name, optimiser in self.model.optimiser.items():
             optimiser.param_groups[0]["lr"] = self.base_rates[name] * factor
         x, *labels = next(self.stream) if self.model.classes else (next(self.stream),)
-        self.window.add(self.model.step(self.transform(x) if self.transform else x, *labels))
+        x = self.transform(x) if self.transform else x
+        if self.step == 0:
+            self._tell(diagnostics.check_range(x))
+        self.window.add(self.model.step(x, *labels))
         self.step += 1
         update_average(self.model, decay_after(self.step, self.batch, self.half_life))
         means = None
@@ -129,9 +137,16 @@ class Training:
             means = self.window.read()
             self.history.add(self.step, means)
             _stop_if_diverged(means, self.step, self.every, self.base_rates)
+            self._tell(self.watch.look(self.history))
         self.history.seconds += time.perf_counter() - started
         self.history.images_seen = self.step * self.batch
         return means
+
+    def _tell(self, diagnoses):
+        for diagnosis in diagnoses:
+            self.history.warned.append(str(diagnosis))
+            if distributed.rank() == 0:
+                self.tell(diagnosis)
 
     def check_finite(self):
         """Called before saving: losses are read now and then only, and a save may come between.
@@ -156,6 +171,16 @@ class Training:
             self.model.calibrate(itertools.islice(stream, 20))
         finally:
             stream.close()
+
+    def diagnose(self):
+        """Look at the samples of a run that is done, and tell what is wrong with them.
+
+        Not where something was told before, of which bad samples would be a consequence; and not those of a flow,
+        which cost many passes. `genimg.diagnose` does it on request.
+        """
+        judged = diagnostics.judged(self.history, self.steps)
+        if judged >= diagnostics.WINDOWS and self.model.quick and not self.history.warned:
+            self._tell(checkup.diagnose(self.model, self.images, transform=self.transform))
 
     def state_dict(self):
         """All that the next step depends on, in plain containers and tensors (`torch.load` with weights_only)."""
@@ -187,6 +212,7 @@ class Training:
             optimiser.load_state_dict(state["optimisers"][name])
         self.window.load_state_dict(state["window"], self.device)
         self.history = History(**state["history"])
+        self.watch.told = {text.split(":")[0] for text in self.history.warned}
         self.step, self.model.steps_done, self.stream = state["step"], state["steps_done"], None
         torch.set_rng_state(state["random"].cpu())
         if state["random_gpu"] is not None and self.device.type == "cuda":
@@ -219,6 +245,10 @@ def fit(
     Raises:
         Diverged: a loss is NaN or infinite.
         ValueError: an argument out of range.
+
+    Warns:
+        TrainingWarning: the run does not look healthy; the text names what is wrong, the number that says so, and what
+            usually helps (see `diagnostics` and `checkup`).
     """
     training = Training(model, images, steps, batch, seed, device, every, half_life, schedule, transform)
     with Progress(steps, label) as progress:
@@ -229,6 +259,7 @@ def fit(
                 if callback:
                     callback(training.step, model)
     training.finish()
+    training.diagnose()
     return training.history
 
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from genimg import distributed
+from genimg import diagnostics, distributed
 from genimg.data import to_bytes, to_floats
 from genimg.gan import level_widths
 from genimg.model import Model, group_norm, reset_statistics
@@ -47,7 +47,7 @@ def log_gaussian(x, mean, sigma):
 def log_bernoulli(x, logits):
     """log of prod p^x (1-p)^(1-x) with p = sigmoid(logits): (N, ...) -> (N,) nats. x in [0, 1], binary to be exact.
 
-    For grey x this is no density: it does not integrate to 1 (Loaiza-Ganem and Cunningham 2019, arXiv:1907.06845).
+    For grey x this is no density: it does not integrate to 1 (Loaiza-Ganem and Cunningham 2019, https://arxiv.org/abs/1907.06845).
     """
     return -F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1).sum(1)
 
@@ -90,7 +90,7 @@ def log_discretised_gaussian(pixels, mean, sigma):
 def optimal_sigma(x, mean):
     """The one sigma that makes log N(x; mean, sigma^2) largest: the root mean squared error. A 0-d tensor.
 
-    Rybkin et al. 2020, https://arxiv.org/abs/2006.13202, section 4.
+    Rybkin et al. 2020, https://arxiv.org/abs/2006.13202.
     """
     squared = (x - mean).square().mean()
     if distributed.size() > 1:  # of the whole batch; at the optimum no gradient passes through sigma
@@ -180,6 +180,7 @@ class VAE(Model):
     """
 
     averaged = ("encoder", "decoder")
+    quick = True
 
     def __init__(
         self, size=16, channels=1, z_dim=16, width=32, max_width=128, likelihood="gaussian", sigma="optimal", beta=1.0,
@@ -225,7 +226,8 @@ class VAE(Model):
         """One step down the negative ELBO of a batch (N, C, H, W) in [-1, 1].
 
         Returns:
-            dict of 0-d detached tensors: loss (nats per picture, with beta), distortion (-log p(x | z)), kl, sigma.
+            dict of 0-d detached tensors: loss (nats per picture, with beta), distortion (-log p(x | z)), kl, sigma,
+            and code, the root mean square of the codes z.
         """
         with self.autocast():
             mu, logvar = self.net("encoder", fast=True)(x)
@@ -245,6 +247,7 @@ class VAE(Model):
             "distortion": -log_p.mean().detach(),
             "kl": kl.mean().detach(),
             "sigma": self.scale().detach(),
+            "code": diagnostics.code_size(mu, logvar),
         }
 
     def uses_optimal_sigma(self):

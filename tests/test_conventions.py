@@ -139,13 +139,12 @@ def are_equation_problems(notebooks):
     return found
 
 
-def papers_in(notebook):
+def papers_in(*texts):
     """Links to papers, in one spelling."""
     links = set()
-    for text in cells_of(notebook, "markdown"):
-        for link in PAPER.findall(text):
-            link = re.sub(r"^https?://(www\.|dx\.)?", "", link.rstrip(".,;/"))
-            links.add(re.sub(r"^arxiv\.org/(?:abs|pdf)/([^v]+?)(v\d+)?(\.pdf)?$", r"arxiv.org/abs/\1", link))
+    for link in PAPER.findall("\n".join(texts)):
+        link = re.sub(r"^https?://(www\.|dx\.)?", "", link.rstrip(".,;:/"))
+        links.add(re.sub(r"^arxiv\.org/(?:abs|pdf)/([^v]+?)(v\d+)?(\.pdf)?$", r"arxiv.org/abs/\1", link))
     return links
 
 
@@ -180,7 +179,21 @@ def test_figures_have_captions_and_alternative_text(path):
 
 @each_chapter
 def test_citations_stand_on_references(path):
-    assert papers_in(load(path)) <= papers_in(load(BOOK / "references.ipynb"))
+    listed = papers_in(*cells_of(load(BOOK / "references.ipynb"), "markdown"))
+    assert papers_in(*cells_of(load(path), "markdown")) <= listed
+
+
+def test_citations_of_the_package_stand_on_references():
+    listed = papers_in(*cells_of(load(BOOK / "references.ipynb"), "markdown"))
+    cited = {path.name: papers_in(path.read_text("utf-8")) - listed for path in sorted(ROOT.glob("genimg/**/*.py"))}
+    assert not {name: links for name, links in cited.items() if links}
+
+
+def test_references_lists_nothing_that_nobody_cites():
+    listed = papers_in(*cells_of(load(BOOK / "references.ipynb"), "markdown"))
+    texts = [text for path in CHAPTERS if path.stem != "references" for text in cells_of(load(path), "markdown")]
+    texts += [path.read_text("utf-8") for path in ROOT.glob("genimg/**/*.py")]
+    assert not listed - papers_in(*texts)
 
 
 def test_equations_are_numbered_once_and_named_right():
@@ -361,7 +374,7 @@ def test_equation_rule_lets_pass():
 
 def test_papers_have_one_spelling():
     links = "[a](https://arxiv.org/abs/1406.2661v1), https://arxiv.org/pdf/1406.2661.pdf, http://dx.doi.org/10.1/x."
-    assert papers_in({"cells": [markdown(links), markdown("[b](https://example.org/x)")]}) == {
+    assert papers_in(links, "[b](https://example.org/x)") == {
         "arxiv.org/abs/1406.2661",
         "doi.org/10.1/x",
     }

@@ -521,3 +521,15 @@ def test_sets_and_random_state_are_left_alone():
     metrics.memorisation_rate(a, b, rand(100, 4, seed=2))
     assert torch.equal(a, before)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_checkerboard_sees_pixels_that_alternate_and_nothing_else():
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(200, 3, 32, 32, generator=generator)
+    assert metrics.checkerboard(noise) == pytest.approx(1, abs=0.05)
+    board = (torch.arange(32).view(-1, 1) + torch.arange(32)) % 2 * 2.0 - 1
+    assert metrics.checkerboard(noise + 0.3 * board) > 2
+    stripes = (torch.arange(32) % 2 * 2.0 - 1).expand(32, 32)
+    assert metrics.checkerboard(noise + 0.3 * stripes) > 2
+    pairs = noise + noise.roll(1, 3)  # nothing alternates in the sum of neighbours
+    assert metrics.checkerboard(pairs + pairs.roll(1, 2)) < 0.1

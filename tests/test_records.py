@@ -82,18 +82,6 @@ def test_mean_squared_error_is_a_gaussian_of_that_sigma():
     assert torch.allclose(written, -vae.log_gaussian(x, mean, sigma) - constant, atol=1e-9)
 
 
-def test_checkerboard_sees_pixels_that_alternate_and_nothing_else():
-    generator = torch.Generator().manual_seed(0)
-    noise = torch.randn(200, 3, 32, 32, generator=generator)
-    assert experiments.checkerboard(noise) == pytest.approx(1, abs=0.05)
-    board = (torch.arange(32).view(-1, 1) + torch.arange(32)) % 2 * 2.0 - 1
-    assert experiments.checkerboard(noise + 0.3 * board) > 2
-    stripes = (torch.arange(32) % 2 * 2.0 - 1).expand(32, 32)
-    assert experiments.checkerboard(noise + 0.3 * stripes) > 2
-    pairs = noise + noise.roll(1, 3)  # nothing alternates in the sum of neighbours
-    assert experiments.checkerboard(pairs + pairs.roll(1, 2)) < 0.1
-
-
 def test_an_experiment_repeats_and_its_seeds_differ():
     options = dict(steps=2, width=4, batch=4, device="cpu", names=("sum",), tell=lambda line: None)
     first, samples = experiments.vae_factors(seeds=2, **options)

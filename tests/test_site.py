@@ -143,6 +143,23 @@ def test_cells_leave_no_warnings_in_the_page(visit, path):
     assert page.locator("article .output.stderr, article .output.traceback").all_inner_texts() == []
 
 
+@pytest.mark.parametrize("path", CHAPTERS)
+def test_solutions_are_hidden_until_opened(visit, path):
+    page = visit(path)
+    exercises = page.locator("section#exercises")
+    if path.endswith("references.html"):
+        assert exercises.count() == 0
+        return
+    solutions = exercises.locator("details:has-text('genimg.check(')")
+    assert 3 <= solutions.count() <= 6
+    for solution in solutions.all():
+        code = solution.locator("div.highlight").first
+        assert not code.is_visible()
+        solution.locator("summary").click()
+        assert code.is_visible()
+        assert ": right." in solution.locator(".output").first.inner_text()
+
+
 def test_the_first_address_leads_to_the_book(visit, address):
     page = visit("")
     page.wait_for_url(address + "book/index.html")
