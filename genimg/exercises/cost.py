@@ -1,81 +1,123 @@
 """Exercises of the chapter on cost."""
 
 import torch
-from torch import nn
 
-from genimg import classic, cost
-from genimg.exercises import close, exercise, number_of, word
+from genimg.exercises import close, exercise, number_of
 
 
-@exercise("8.1", "what is left of the parameters and of the operations, two shares of before")
+def _near(value, right):
+    return close(value, right, relative=0.02)
+
+
+@exercise("8.1", "the share of the parameters that is left, and the share of the operations")
 def averaged_map(parameters, operations):
-    with torch.device("meta"):
-        text = classic.Discriminator(size=128, channels=3, width=64).eval()
-        head = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 1024), nn.Linear(1024, 1)
-        x = torch.empty(1, 3, 128, 128)
-        before, after = cost.layers(text, x), cost.layers(nn.Sequential(text.down, *head), x)
-    right = [sum(getattr(a, what) for a in after) / sum(getattr(b, what) for b in before)
-             for what in ("parameters", "operations")]  # fmt: skip
-    said = number_of(parameters), number_of(operations)
-    if max(said) > 1:
-        return "what is left is a share, from 0 to 1"
-    if all(close(a, b, absolute=0.02) for a, b in zip(said, right[::-1], strict=True)):
-        return "the two are the other way round"
-    if all(close(1 - a, b, absolute=0.02) for a, b in zip(said, right, strict=True)):
+    levels = [(3, 64, 64), (64, 128, 32), (128, 256, 16), (256, 512, 8)]  # channels in and out, side of the output
+    weights = sum(9 * a * b for a, b, _ in levels)
+    work = sum(2 * side**2 * 9 * a * b for a, b, side in levels)
+    dense, small, last = 64 * 512 * 1024, 512 * 1024, 1024
+    left = (weights + small + last) / (weights + dense + last)
+    kept = (work + 2 * (small + last)) / (work + 2 * (dense + last))
+    parameters, operations = number_of(parameters), number_of(operations)
+    for name, value in (("parameters", parameters), ("operations", operations)):
+        if not 0 < value <= 1:
+            return f"the share of {name} that is left lies between 0 and 1; that is {value:g}"
+    if _near(parameters, kept) and _near(operations, left):
+        return "the two shares are in the other order"
+    if _near(parameters, 1 - left) or _near(operations, 1 - kept):
+        return "that is what is saved; the share that is left was asked for"
+    if _near(parameters, 512 / 32768):
+        return "that is the share of the dense layer alone; the convolutions have parameters too"
+    if not _near(parameters, left):
+        return f"a share of {parameters:.3f} of the parameters is not what is left: count every layer before and after"
+    if _near(operations, parameters):
+        return "the parameters are right; a convolution's weight is used at each place, a dense layer's once"
+    if not _near(operations, kept):
+        return "the parameters are right; count the operations of every layer by (8.1), before and after"
+
+
+@exercise("8.2", "four shares that are left: operations at half the resolution and half the width, then bytes likewise")
+def half_of_what(work_size, work_width, kept_size, kept_width):
+    from genimg import classic, cost, gan
+
+    def work(size, width):
+        g = gan.Generator(size, 3, 64, width, max_width=8 * width).eval()
+        d = gan.Discriminator(size, 3, width, max_width=8 * width).eval()
+        z = torch.zeros(1, 64)
+        return sum(layer.operations for net, x in ((g, z), (d, g(z))) for layer in cost.layers(net, x))
+
+    def kept(size, width):
+        d = classic.Discriminator(size, 3, width)
+        return cost.saved_bytes(lambda: d(torch.zeros(4, 3, size, size)).mean(), list(d.parameters()))
+
+    with torch.random.fork_rng(devices=[]):  # the networks draw their weights
+        right = [of(*smaller) / of(64, 32) for of in (work, kept) for smaller in ((32, 32), (64, 16))]
+    said = [number_of(value) for value in (work_size, work_width, kept_size, kept_width)]
+    if all(_near(a, b) for a, b in zip(said, right, strict=True)):
+        return None
+    if all(_near(1 - a, b) for a, b in zip(said, right, strict=True)):
         return "those are the shares that are saved; what is left was asked for"
-    if not close(said[0], right[0], absolute=0.02):
-        return "a dense layer has as many weights as inputs times outputs: 8 x 8 x 512 inputs before, 512 after"
-    if not close(said[1], right[1], absolute=0.02):
-        return "the parameters are right; a convolution uses each weight at every place, a dense layer once"
+    if all(_near(said[i], right[j]) for i, j in enumerate((1, 0, 3, 2))):
+        return "resolution and width are in the other order"
+    if all(_near(said[i], right[j]) for i, j in enumerate((2, 3, 0, 1))):
+        return "operations and bytes are in the other order"
+    names = ("operations at half the resolution", "operations at half the width",
+             "bytes at half the resolution", "bytes at half the width")  # fmt: skip
+    wrong = [name for name, a, b in zip(names, said, right, strict=True) if not _near(a, b)]
+    guessed = "; a half goes into different layers in different ways, so count" if set(said) <= {0.25, 0.5} else ""
+    return f"not what is left: {', '.join(wrong)}{guessed}"
 
 
-@exercise(
-    "8.2", '"resolution" or "width": what saves more operations, more activations; then operations left, for each half'
-)
-def halved(operations, activations, half_resolution, half_width):
-    operations, activations = (word(one, "resolution", "width") for one in (operations, activations))
-    half_resolution, half_width = number_of(half_resolution), number_of(half_width)
-    if max(half_resolution, half_width) > 1:
-        return "what is left is a share, from 0 to 1"
-    if half_resolution > 0.25:
-        return f"half of it has a quarter of the places in every layer, and a level less, not {half_resolution:.0%}"
-    if not 0.245 < half_width < 0.5:
-        return (
-            "half the width has a quarter of the weights between two layers, and half of those at the three channels: "
-            f"not {half_width:.0%}"
-        )
-    if operations != "resolution":
-        return f"half the resolution leaves {half_resolution:.0%} of the operations, half the width {half_width:.0%}"
-    if activations != "resolution":
-        return "activations are counted in places times channels: which of the two is squared"
+@exercise("8.3", "samples for one step on 32 pictures: of the GAN, the VAE and the flow with 16 evaluations")
+def samples_for_a_step(of_gan, of_vae, of_flow):
+    from genimg import cost, families
+
+    x = torch.zeros(2, 1, 16, 16)
+
+    def forward(network, *inputs):
+        return sum(layer.operations for layer in cost.layers(network, *inputs))
+
+    with torch.random.fork_rng(devices=[]):
+        models = {family: families.build("digits", family) for family in ("GAN", "VAE", "flow")}
+    g = forward(models["GAN"].generator, torch.zeros(2, models["GAN"].generator.z_dim))
+    d = forward(models["GAN"].discriminator, x)
+    encoder = forward(models["VAE"].encoder, x)
+    decoder = forward(models["VAE"].decoder, torch.zeros(2, models["VAE"].z_dim))
+    right = {"GAN": 32 * (4 * g + 9 * d) / g, "VAE": 32 * 3 * (encoder + decoder) / decoder, "flow": 32 * 3 / 16}
+    for (family, samples), said in zip(right.items(), (of_gan, of_vae, of_flow), strict=True):
+        said = number_of(said)  # the first layers, which (8.2) leaves out, are less than 2 %
+        if _near(said, samples / 32):
+            return f"{family}: that is for a step on one picture; the step is on 32"
+        if family == "flow" and _near(said, 16 * samples):
+            return "flow: that is for samples of one evaluation; one takes 16"
+        if family == "flow" and _near(said, 1 / samples):
+            return "flow: that is steps for a sample; samples for a step were asked for"
+        if family == "GAN" and _near(said, 32 * (3 * (g + d)) / g):
+            return "GAN: a step is not three forward passes of both networks; see (8.2)"
+        if family == "VAE" and _near(said, 96):
+            return "VAE: its step trains the encoder too, which a sample does not need"
+        if not _near(said, samples):
+            return f"{family}: {said:.4g} is not (8.2) times 32 over the operations of one sample"
 
 
-@exercise("8.3", "samples for the operations of one step on 32 pictures, of the flow and of the GAN")
-def samples_for_a_step(of_flow, of_gan):
-    of_flow, of_gan = number_of(of_flow), number_of(of_gan)
-    if of_flow > of_gan:
-        return "the GAN draws a sample in one pass, the flow in 16: swapped"
-    if close(of_flow, 6 / 32, relative=0.05):
-        return "that is the number for one picture; the step has 32"
-    if close(of_flow, 6 * 16, relative=0.05):
-        return "a sample of the flow takes 16 passes"
-    if not close(of_flow, 6, relative=0.05):
-        return "a step of the flow takes 3 forward passes a picture, a sample 16: what do 32 pictures give"
-    if of_gan < 3 * 32:
-        return "the flow is right; a step of the GAN holds several passes of both networks, a sample one pass of G"
+@exercise("8.4", "the largest batch")
+def largest_batch(pictures):
+    from genimg import cost, gan
 
+    with torch.random.fork_rng(devices=[]):
+        d = gan.Discriminator(32, 3)
 
-@exercise("8.4", "the largest batch, and fixed bytes and bytes a picture of one network")
-def largest_batch(batch, fixed, per_picture):
-    batch, fixed, per_picture = number_of(batch), number_of(fixed), number_of(per_picture)
-    right = (16e9 - 2 * fixed) / (2 * per_picture)
-    if close(batch, (16e9 - fixed) / per_picture, relative=0.02):
-        return "that is for D alone; G needs as much again"
-    if close(batch, right / 8, relative=0.02) or close(batch, right * 8, relative=0.02):
-        return "a byte has eight bits: one of the numbers is in the other unit"
-    if close(batch, (16e9 - fixed) / (2 * per_picture), relative=1e-6) and not close(batch, right, relative=1e-6):
-        return "the weights of both networks are to be kept, not of one"
-    if not close(batch, right, relative=0.02):
-        return (
-            f"with {fixed:.3g} bytes fixed and {per_picture:.3g} a picture, for two networks, 16 GB hold another number"
-        )
+    def kept(n):
+        return cost.saved_bytes(lambda: d(torch.zeros(n, 3, 32, 32)).mean(), list(d.parameters()))
+
+    fixed, slope = 20 * sum(p.numel() for p in d.parameters()), (kept(4) - kept(2)) / 2
+    right, said = (16e9 - 2 * fixed) / (2 * slope), number_of(pictures)
+    if _near(said, (16e9 - fixed) / slope):
+        return "that is for D alone; G was to need as much again"
+    if _near(said, (16 * 2**30 - 2 * fixed) / (2 * slope)):
+        return "16 GB are 16 billion bytes; that is with 16 times 2^30"
+    if _near(said, right / 8):
+        return "that takes GB for billions of bits; they are bytes"
+    if _near(said, 4 * right):
+        return "that takes the kept numbers for bytes; each has four"
+    if not _near(said, right):
+        return "solve (8.4) for the batch, with the bytes that are kept for one picture, and twice for D and G"

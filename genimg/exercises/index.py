@@ -2,58 +2,87 @@
 
 import torch
 
-from genimg.exercises import exercise, same, word
+from genimg.exercises import close, exercise, number_of, same, word
 
 
-@exercise("0.1", '"jump" or "slow", and your generator as a function z -> pictures, z of (n, 32)')
-def walk(expected, draw):
-    expected = word(expected, "jump", "slow")
-    z = torch.randn(2, 32, generator=torch.Generator().manual_seed(0))
-    path = torch.lerp(z[:1], z[1:], torch.linspace(0, 1, 101).view(-1, 1))
-    x = draw(path).detach().float().cpu()
-    if not same(x, draw(path).detach().float().cpu(), 1e-4):
-        return "the function gives other pictures for the same z: does it use the z that it is given"
-    changes = x.diff(dim=0).flatten(1).square().mean(1).sqrt()
-    if x.flatten(1).std(0).max() < 1e-3:
-        return "the function gives one picture for every z"
-    jumps = (changes.max() > 0.5 * (x[-1] - x[0]).square().mean().sqrt()).item()
-    if jumps:
-        return "this function jumps: a generator of the book, in evaluation mode, does not"
-    if expected == "jump":
-        return (
-            f"the largest of 100 small steps changes a pixel by {changes.max():.3f}: look at the pictures of your walk"
-        )
+@exercise("0.1", '"jump" or "slow", and a function (draw, a, b) -> largest root mean squared change of neighbours')
+def walk(guess, largest):
+    from genimg import plots
+
+    generator = torch.Generator().manual_seed(0)
+    a, b, weights = (torch.randn(shape, generator=generator) for shape in ((6,), (6,), (6, 48)))
+
+    def draw(z):
+        return torch.tanh(2 * z @ weights).reshape(len(z), 3, 4, 4)
+
+    change = draw(plots.between(a, b, steps=200)).diff(dim=0)
+    each = change.square().mean((1, 2, 3)).sqrt()
+    answer = number_of(largest(draw, a.clone(), b.clone()))
+    reasons = [
+        (each.mean(), "that is the mean change along the walk, and the largest was asked for"),
+        (each.median(), "that is the typical change along the walk, and the largest was asked for"),
+        (each.max().square(), "the root is missing"),
+        (change.square().sum((1, 2, 3)).sqrt().max(), "that is the root of the sum over a picture, not of its mean"),
+        (
+            change.abs().mean((1, 2, 3)).max(),
+            "that is the mean absolute change, and the root mean squared one was asked for",
+        ),
+        (change.abs().max(), "that is the largest change of a single pixel"),
+    ]
+    for value, reason in reasons:
+        if close(answer, value.item(), relative=1e-3):
+            return reason
+    if not close(answer, each.max().item(), relative=1e-3):
+        return f"on a generator of the check's own it finds {answer:.4f}, where the largest change is {each.max():.4f}"
+    if word(guess, "jump", "slow") == "jump":
+        return "the function is right; halve the steps along the walk, and the largest change halves: no jump does that"
 
 
-@exercise("0.2", "a function from (n, d) pictures as rows to the distances (n,) to the nearest other row")
-def nearest_other(function):
-    x = torch.rand(40, 25, generator=torch.Generator().manual_seed(0))
-    distances = torch.cdist(x, x)
-    right = distances.fill_diagonal_(torch.inf).amin(1)
-    answer = torch.as_tensor(function(x.clone())).flatten().float().cpu()
-    if answer.shape != right.shape:
-        return f"of 40 pictures there are 40 distances, not {len(answer)}"
+@exercise("0.2", "a function from pictures (N, C, H, W) to the distance of each from its nearest other, (N,)")
+def apart(function):
+    x = torch.rand(9, 3, 4, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    x[4] = x[7] + 0.01
+    difference = (x.unsqueeze(1) - x.unsqueeze(0)).flatten(2)  # (N, N, D)
+    others = ~torch.eye(9, dtype=torch.bool)
+
+    def nearest(distance):
+        return torch.where(others, distance, torch.inf).amin(1)
+
+    answer, right = torch.as_tensor(function(x.clone())), nearest(difference.square().mean(2).sqrt())
+    if answer.shape != (9,):
+        return f"from 9 pictures it makes {tuple(answer.shape)}, not one number for each"
     if answer.abs().max() < 1e-3:
-        return "each picture has found itself, at a distance of 0: leave the diagonal out"
-    if same(answer, right / 5, 1e-4):  # root mean square over the 25 pixels, as the page has it
-        return None
-    if same(answer, right, 1e-4):
-        return "these are lengths; per pixel they are shorter by the root of the number of pixels"
-    if same(answer, right.square() / 25, 1e-4):
-        return "these are mean squares; take their roots"
-    if same(answer, distances.masked_fill(distances.isinf(), 0).amax(1) / 5, 1e-4):
-        return "these are the distances to the farthest"
-    return "these are not the distances to the nearest other picture, per pixel"
+        return "every distance is 0: each picture is its own nearest, and must be left out"
+    reasons = [
+        (nearest(difference.square().sum(2).sqrt()), "that is the root of the sum of squares, not of their mean"),
+        (nearest(difference.square().mean(2)), "the root is missing"),
+        (nearest(difference.abs().mean(2)), "that is the mean absolute difference, not the root mean squared one"),
+        (difference.square().mean(2).sqrt().sum(1) / 8, "that is the mean distance from all others, not the least"),
+        (difference.square().mean(2).sqrt().mean(1), "that is a mean distance, with the picture itself in it"),
+        (difference.square().mean(2).sqrt().amax(1), "that is the farthest of the others"),
+    ]
+    for value, reason in reasons:
+        if same(answer, value, absolute=1e-3):
+            return reason
+    if not same(answer, right, absolute=1e-3):
+        return f"two pictures of the check's own are 0.01 apart; it says {answer[4]:.3f} and {answer[7]:.3f}"
 
 
-@exercise("0.3", "a function from a scale to the mean distance between pictures of scaled noise")
-def truncated(spread):
-    at = {scale: float(spread(scale)) for scale in (0.0, 0.5, 1.0)}
-    if at[1.0] <= 0:
-        return "at scale 1 the pictures have to differ"
-    if abs(at[0.5] / at[1.0] - 0.5) < 1e-4:
-        return "half the scale gives exactly half the spread: were the pictures scaled, and not the noise"
-    if at[0.0] > 0.05 * at[1.0]:
-        return f"at scale 0 there is one z and one picture, and the function finds a spread of {at[0.0]:.3g}"
-    if at[0.5] >= at[1.0]:
-        return f"the spread at half the scale, {at[0.5]:.3g}, is not below that at 1, {at[1.0]:.3g}"
+@exercise("0.3", '"about half" or "nearly all", and a function scale -> spread')
+def shorter(guess, spread):
+    at = {scale: number_of(spread(scale)) for scale in (0, 0.5, 1)}
+    if not close(spread(1), at[1], relative=1e-4):
+        return "it draws new noise in every call; take the same vectors each time"
+    if at[1] <= 1e-4:
+        return "at scale 1 the spread is 0: take the deviation over the pictures, not within each"
+    if at[0] > 1e-2 * at[1]:
+        if close(at[0], at[1], relative=1e-3):
+            return "the scale makes no difference; multiply the vectors by it"
+        return f"at scale 0 all are one picture, yet the spread is {at[0]:.3f}: take it over the pictures, not in each"
+    if close(at[0.5], 0.5 * at[1], relative=1e-4):
+        return "at 0.5 the spread is exactly half: it is the pictures that are multiplied, not the vectors"
+    if at[0.5] >= 1.05 * at[1]:
+        return f"the spread at 0.5 is {at[0.5]:.3f}, and {at[1]:.3f} at 1: shorter vectors should not make more of it"
+    left = at[0.5] / at[1]
+    if word(guess, "about half", "nearly all") != ("nearly all" if left > 0.75 else "about half"):
+        return f"your function says that {left:.0%} of the spread are left at 0.5"

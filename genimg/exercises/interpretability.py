@@ -6,75 +6,97 @@ from genimg.exercises import exercise, number_of, word
 
 
 @exercise(
-    "9.1", 'a function that widens a code (n, d), then "falls" or "stays" for MIG, disentanglement and completeness'
+    "9.1", 'a function (factors (N, 4)) -> code (N, 5), and "stays" or "falls" for disentanglement, for completeness'
 )
-def repeated_latent(widen, gap, disentangled, complete):
-    said = [word(one, "falls", "stays", "rises") for one in (gap, disentangled, complete)]
-    code = np.random.default_rng(0).normal(size=(50, 8))
-    wide = np.asarray(widen(code.copy()))
-    if wide.shape != (50, 9):
-        return f"a code of (50, 8) has to become (50, 9), and became {wide.shape}"
-    if not np.allclose(wide[:, :8], code):
-        return "the first eight latents have to stay as they are"
-    if not np.allclose(wide[:, 8], code[:, 0]):
-        return "the ninth latent does not repeat the first"
-    if said == ["falls", "falls", "falls"]:
-        return "not all of them: does the ninth latent serve more than one factor"
-    if said[0] != "falls":
-        return "MIG compares the best latent of a factor with the second best: what is the second best now"
-    if said[1] != "stays":
-        return "disentanglement asks each latent how many factors it serves"
-    if said[2] != "falls":
-        return "completeness asks each factor how many latents serve it"
+def repeated(code_of, disentanglement, completeness):
+    from genimg.disentanglement import dci, mig
+
+    words = word(disentanglement, "stays", "falls"), word(completeness, "stays", "falls")
+    factors = np.random.default_rng(0).uniform(-1, 1, (600, 4))
+    code = np.asarray(code_of(factors.copy()), dtype=np.float64)
+    if code.shape != (600, 5):
+        return f"of 600 rows of four factors the function makes {code.shape}; five numbers for each were asked for"
+    linked = np.abs(np.corrcoef(code.T, factors.T, dtype=np.float64)[:5, 5:])
+    if not (np.ptp(code, axis=0) > 0).all() or (linked.max(1) < 0.2).any():
+        return "one of the five numbers knows no factor"
+    if (np.sort(linked, axis=1)[:, -2] > 0.3).any():
+        return "one of the five numbers mixes factors; each is to know one only"
+    gap = mig(code, factors)
+    if gap[0] > 0.1 and gap.min() < 0.1:
+        return f"the gap of factor number {gap.argmin() + 1} is gone; that of the first was asked for"
+    if gap[0] > 0.1:
+        return f"the gap of the first factor is {gap[0]:.2f}; which latent would know as much about it as the best one"
+    if gap[1:].min() < 0.5:
+        return "the gap of the first factor is gone, and that of another too"
+    found = dci(code, factors, trees=5)
+    for name, said, value in zip(
+        ("disentanglement", "completeness"), words, (found.disentanglement, found.completeness), strict=True
+    ):
+        if said != ("stays" if value > 0.95 else "falls"):
+            return f"the code is right; {name} does not do that: ask how many serve whom, in both directions"
 
 
-@exercise("9.2", "a function from turns (n,), 1 for a whole circle, to a code (n, d)")
-def circle(code_of):
-    turns = np.random.default_rng(0).uniform(size=400)
-    code = np.asarray(code_of(turns.copy()), dtype=float)
-    code = code.reshape(400, -1)
-    if code.shape[1] > 2:
-        return f"two numbers are enough, and these are {code.shape[1]}"
-    wanted = np.stack([np.cos(2 * np.pi * turns), np.sin(2 * np.pi * turns)], axis=1)
-    r2 = _linear_r2(code, wanted)
-    if min(r2) > 0.99:
-        return None
-    if code.shape[1] == 1:
-        return f"a linear probe finds R^2 of {r2[0]:.2f} and {r2[1]:.2f}: one number cannot be linear in both"
-    if max(r2) > 0.99:
-        return (
-            f"a linear probe finds R^2 of {r2[0]:.2f} and {r2[1]:.2f}: only one of the two coordinates is in the code"
-        )
-    return f"a linear probe finds R^2 of {r2[0]:.2f} and {r2[1]:.2f}: is a turn of 1 a whole circle in this code"
+@exercise("9.2", "two functions of the hues (N,), to one number (N,) and to two (N, 2), and the MIG of the second code")
+def whole_circle(one, two, gap):
+    hue = np.arange(1000) / 1000
+    first, second = (np.asarray(code(hue.copy()), dtype=np.float64) for code in (one, two))
+    if first.reshape(len(hue), -1).shape[1] != 1:
+        return "the first code is to be one number for each hue"
+    if second.shape != (1000, 2):
+        return f"of 1,000 hues the second function makes {second.shape}; two numbers for each were asked for"
+    ordered = np.sort(first.ravel())
+    if np.diff(ordered).min() < 1e-9 * np.ptp(ordered):
+        return "the first code gives one number to several hues, so that it does not know which one it was"
+    goal = np.stack([np.cos(2 * np.pi * hue), np.sin(2 * np.pi * hue)], axis=1)
+    inputs = np.column_stack([second, np.ones(1000)])
+    missed = (goal - inputs @ np.linalg.lstsq(inputs, goal, rcond=None)[0]).var(0) / goal.var(0)
+    if np.abs(second[0] - 2 * second[-1] + second[-2]).max() > 0.05 * np.ptp(second):
+        return "the second code jumps where the hue returns to its start; does a hue of 1 make one whole turn"
+    if missed.max() > 0.01:
+        return f"from the second code a linear probe finds cosine and sine with an R^2 of {1 - missed.max():.2f} only"
+    from genimg.disentanglement import mig
+
+    right, gap = mig(second, hue[:, None])[0], number_of(gap)
+    if not 0 <= gap <= 1:
+        return "the codes are right; a gap lies between 0 and 1"
+    if abs(gap - right) > 0.1:
+        return "the codes are right; the gap is that between what two latents know, and here both know as much"
 
 
-def _linear_r2(code, wanted):
-    x = np.concatenate([code, np.ones((len(code), 1))], axis=1)
-    left = wanted - x @ np.linalg.lstsq(x, wanted, rcond=None)[0]
-    return 1 - left.var(0) / wanted.var(0)
+@exercise("9.3", "a function (mu (N, d), logvar (N, d), Q (d, d)) -> the mean KL of each turned latent (d,), in nats")
+def turned_kl(kl):
+    dice = np.random.default_rng(0)
+    mu, logvar = dice.normal(size=(500, 3)), dice.normal(-1, 1, (500, 3))
+    q = np.linalg.qr(dice.normal(size=(3, 3)))[0]
 
+    def of(mean, variance):
+        return 0.5 * (mean**2 + variance - 1 - np.log(variance)).mean(0)
 
-@exercise(
-    "9.3", 'a function (mu, variance, rotation) -> the KL of the turned code, and "smaller", "larger" or "the same"'
-)
-def turned(kl_of, change):
-    change = word(change, "smaller", "larger", "the same")
-    rng = np.random.default_rng(0)
-    mu, variance = rng.normal(size=(60, 4)), rng.uniform(0.05, 1, size=(60, 4))
-    rotation, _ = np.linalg.qr(rng.normal(size=(4, 4)))
+    def alike(value):
+        return found.shape == value.shape and np.allclose(found, value, atol=1e-3)
 
-    def kl(mean, var):
-        return 0.5 * (mean**2 + var - 1 - np.log(var)).sum(1).mean()
-
-    answer = number_of(np.sum(kl_of(mu.copy(), variance.copy(), rotation.copy())))
-    right = kl(mu @ rotation, variance @ rotation**2)
-    if abs(answer - kl(mu, variance)) < 1e-6:
-        return "that is the KL before turning, or of the turned posterior with all its covariances, which is the same"
-    if abs(answer - kl(mu @ rotation, variance)) < 1e-6:
+    found = np.asarray(kl(mu.copy(), logvar.copy(), q.copy()), dtype=np.float64)
+    variance = np.exp(logvar)
+    right = of(mu @ q, variance @ q**2)
+    if found.shape == (500, 3):
+        return "that is a KL for each picture; the mean over pictures was asked for"
+    if found.shape == ():
+        return "that is one number; one for each latent was asked for"
+    if alike(500 * right):
+        return "that is the sum over pictures; the mean was asked for"
+    if alike(right / np.log(2)):
+        return "that is in bits, and nats were asked for"
+    if alike(of(mu, variance)):
+        return "that is the KL before the turn"
+    if alike(of(mu @ q, variance)):
         return "the means are turned and the variances are not"
-    if abs(answer - 60 * right) < 1e-6:
-        return "that is the sum over pictures; take the mean"
-    if abs(answer - right) > 1e-6:
-        return "the variance of a turned latent is the sum of the old ones, each times a squared entry of the rotation"
-    if change != "smaller":
-        return "the function is right: compare the KL before and after for the model of the page"
+    if alike(of(mu @ q.T, variance @ q.T**2)):
+        return "that turns the other way: a row mu becomes mu @ Q"
+    if alike(of(mu @ q, np.exp(logvar @ q**2))):
+        return "the logarithm of a variance does not turn like the variance"
+    if alike(of(mu @ q, np.exp(logvar @ q))):
+        return "the means are right; each turned latent is a sum of independent ones, and what is its variance"
+    if not alike(right):
+        return (
+            "of three random latents and a random rotation the function gives another KL than the turned diagonal has"
+        )

@@ -1,45 +1,97 @@
 """Right and plausible wrong answers to the exercises of the chapter on concepts."""
 
+import math
+
 import torch
 
-SHARES = {1: 0.02, 2: 0.3, 4: 0.7, 8: 0.88, 16: 0.905, 40: 0.92}
+
+def median(pictures):
+    return pictures.median(0).values
 
 
-def quarters(kinds, always=1.0):
-    turns = torch.tensor([[[1.0, 0], [0, 1]], [[0, -1], [1, 0]], [[-1, 0], [0, -1]], [[0, 1], [-1, 0]]])
-
-    def turn(x):
-        which = torch.randint(kinds, (len(x),)) * (torch.rand(len(x)) < always)
-        return torch.einsum("nij,nj->ni", turns[which], x)
-
-    return turn
+def one_picture(pictures):
+    """The medoid: the picture with the smallest absolute error among them."""
+    return pictures[torch.cdist(pictures.flatten(1), pictures.flatten(1), p=1).sum(1).argmin()]
 
 
-def any_angle(x):
-    angle = 2 * torch.pi * torch.rand(len(x))
-    cos, sin = angle.cos(), angle.sin()
-    return torch.stack([cos * x[:, 0] - sin * x[:, 1], sin * x[:, 0] + cos * x[:, 1]], 1)
+def mean(x):
+    return x.mean(0)
 
 
-def median(x):
-    return x.median(0).values
+def undo(seen, p):
+    return (seen - p / 4) / (1 - p)
 
+
+def adam(gradients, eta, beta1, beta2, unbias=True, root=0.5, power=2, sign=-1):
+    theta, m, s, path = 0.0, 0.0, 0.0, []
+    for k, g in enumerate(gradients, 1):
+        m, s = beta1 * m + (1 - beta1) * g, beta2 * s + (1 - beta2) * abs(g) ** power
+        b1, b2 = (1 - beta1**k, 1 - beta2**k) if unbias else (1, 1)
+        theta += sign * eta * (m / b1) / ((s / b2) ** root + 1e-8)
+        path.append(theta)
+    return path
+
+
+def changed(**options):
+    return lambda *arguments: adam(*arguments, **options)
+
+
+SHARES = {1: 0.01, 4: 0.4, 40: 0.8}
 
 ANSWERS = {
-    "1.1": ((0.7, 0.6109), [(0.3, 0.6109), (0.7, 0.8813), (0.7, 6.109), (0.5, 0.6931)]),
+    "1.1": ((0.7, 0.6109), [(0.3, 0.6109), (0.7, 0.8813), (0.5, 0.6931), (0.7, 6.109)]),
     "1.2": (
-        (median, "yes"),
+        (median, "fewer"),
         [
-            (lambda x: x.mean(0), "yes"),
-            (lambda x: x[0], "yes"),
-            (median, "no"),
-            (lambda x: x.amin(0), "yes"),
-            (lambda x: x.median(), "yes"),
+            (mean, "fewer"),
+            (one_picture, "fewer"),
+            (lambda x: (x.amin(0) + x.amax(0)) / 2, "fewer"),
+            (lambda x: x.median(), "fewer"),
+            (median, "more"),
         ],
     ),
-    "1.3": ((SHARES, 16), [(SHARES, 8), (SHARES, 40), ({1: 0.95, 2: 0.95}, 1), ({1: 2.0, 2: 90.0}, 2)]),
+    "1.3": (
+        (mean, SHARES),
+        [
+            (lambda x: torch.zeros(2), SHARES),
+            (lambda x: x[0], SHARES),
+            (lambda x: x, SHARES),
+            (mean, SHARES | {1: 0.6}),
+            (mean, SHARES | {40: 80.0}),
+            (mean, SHARES | {40: 0.02}),
+            (mean, {2: 0.1, 40: 0.8}),
+        ],
+    ),
     "1.4": (
-        ("no", quarters(4)),
-        [("yes", quarters(4)), ("no", quarters(4, always=0.5)), ("no", any_angle), ("no", quarters(3))],
+        (undo, 1.0),
+        [
+            (lambda seen, p: seen / (1 - p), 1.0),
+            (lambda seen, p: (seen - p / 3) / (1 - p), 1.0),
+            (lambda seen, p: (1 - p) * seen + p / 4, 1.0),
+            (lambda seen, p: seen, 1.0),
+            (undo, 0.5),
+            (undo, 0.75),
+        ],
+    ),
+    "1.5": (
+        (lambda k: 1 + 1 / k,),
+        [
+            (lambda k: 2 / k,),
+            (lambda k: 1 / k,),
+            (lambda k: 1 + 1 / math.sqrt(k),),
+            (lambda k: 2,),
+        ],
+    ),
+    "1.6": (
+        (adam, 1.0),
+        [
+            (changed(unbias=False), 1.0),
+            (changed(root=1), 1.0),
+            (changed(power=1), 1.0),
+            (changed(sign=1), 1.0),
+            (lambda *arguments: [0.0, *adam(*arguments)], 1.0),
+            (adam, 0.1),
+            (adam, 1000.0),
+        ],
     ),
 }

@@ -1,31 +1,32 @@
-"""Right and plausible wrong answers to the exercises of the chapter of questions and answers."""
+"""Right and plausible wrong answers to the exercises of the chapter of questions."""
 
 import torch
 
+
+def _hinge(margin=1.0, of_d=1.0, of_g=-1.0, hinged=False):
+    def slopes(l_real, l_fake):
+        at_real, at_fake = -of_d * (l_real < margin).float(), of_d * (l_fake > -margin).float()
+        return at_real, at_fake, of_g * (at_fake if hinged else torch.ones_like(l_fake))
+
+    return slopes
+
+
+C = 860
 ANSWERS = {
-    "10.1": (("larger", 1.6, 1.1), [("smaller", 1.6, 1.1), ("larger", 1.1, 1.6), ("the same", 1.1, 1.1)]),
-    "10.2": (
-        (torch.zeros(2), torch.zeros(2), -torch.ones(2)),
-        [(0.0, 0.0, 0.0), (-1.0, 1.0, -1.0), (0.0, 0.0, 1.0), (torch.tensor([0.0, -1.0]), 0.0, -1.0), (0, 0, -2)],
+    "10.1": (
+        ("larger", 1.9, 1.0),
+        [("the same", 1.9, 1.0), ("larger", 1.0, 1.9), ("larger", 1.0, 1.0), ("smaller", 1.9, 1.0)],
     ),
+    "10.2": ((_hinge(),), [(_hinge(margin=0.0),), (_hinge(of_d=-1.0),), (_hinge(of_g=1.0),), (_hinge(hinged=True),)]),
     "10.3": (
-        (lambda kernel, stride: kernel % stride == 0,),
-        [
-            (lambda kernel, stride: kernel % 2 == 0,),
-            (lambda kernel, stride: kernel > stride,),
-            (lambda kernel, stride: kernel == stride,),
-            (lambda kernel, stride: kernel % 2 == 1,),
-        ],
+        (lambda k, s: k % s == 0,),
+        [(lambda k, s: k % 2 == 0,), (lambda k, s: k % 2 == 1,), (lambda k, s: k >= s,), (lambda k, s: k % s == 1,)],
     ),
     "10.4": (
-        (3.4 - 1000 / 400, 1.8 - 1000 / 1600, "theirs"),
+        ("theirs", 2.8 - C / 400, 1.8 - C / 1600),
         [
-            (3.4, 1.8, "mine"),
-            (3.4 - 1000 / 400, 1.8, "theirs"),
-            (3.4 - 2.5, 1.8 - 2.5, "mine"),
-            (3.4 + 2.5, 1.8 + 0.625, "mine"),
-            (0.9, 1.175, "mine"),
-            (3.4 - 1000 / 400, 1.8 - 1000 / 800, "mine"),
+            ("mine", 2.8 - C / 400, 1.8 - C / 1600), ("mine", 2.8, 1.8), ("mine", 2.8 + C / 400, 1.8 + C / 1600),
+            ("theirs", 2.8 - C / 1600, 1.8 - C / 400), ("mine", 2.8 - 20 / 20, 1.8 - 20 / 40),
         ],
     ),
-}
+}  # fmt: skip

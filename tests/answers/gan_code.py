@@ -1,35 +1,105 @@
 """Right and plausible wrong answers to the exercises of the chapter on the GAN in code."""
 
 import torch
-from torch import nn
-
-from genimg import classic
+import torch.nn.functional as F
 
 
-def generator(taps, padding=1):
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        net = classic.Generator(32, 3, 64, 8)
-        if taps != 3:
-            for level in net.levels:
-                old = level[0]
-                level[0] = nn.ConvTranspose2d(old.in_channels, old.out_channels, taps, 2, padding, bias=False)
-            net.last = nn.ConvTranspose2d(net.last.in_channels, 3, taps, 2, padding)
-    return net
+def kernel(*taps):
+    taps = torch.tensor(taps)
+    return torch.outer(taps, taps)
 
 
-def nearest():
-    return classic.Generator(32, 3, 64, 8, "nearest")
+def together(d, s):
+    return d / (s**2 + d**2 / 4) ** 0.5
+
+
+def loss(logits):
+    return logits.clamp(min=0) + torch.log1p(torch.exp(-logits.abs()))
+
+
+def save(net, optimiser, generator):
+    return {"net": net.state_dict(), "optimiser": optimiser.state_dict(), "generator": generator.get_state()}
+
+
+def restore(kept, net, optimiser, generator, parts=("net", "optimiser", "generator")):
+    if "net" in parts:
+        net.load_state_dict(kept["net"])
+    if "parameters" in parts:
+        with torch.no_grad():
+            for name, parameter in net.named_parameters():
+                parameter.copy_(kept["net"][name])
+    if "optimiser" in parts:
+        optimiser.load_state_dict(kept["optimiser"])
+    if "means" in parts:
+        groups = optimiser.state_dict()["param_groups"]
+        optimiser.load_state_dict({"state": kept["optimiser"]["state"], "param_groups": groups})
+    if "generator" in parts:
+        generator.set_state(kept["generator"])
+
+
+def only(*parts):
+    return lambda *arguments: restore(*arguments, parts=parts)
 
 
 ANSWERS = {
     "4.1": (
-        (generator(4), "no"),
-        [(generator(4), "yes"), (generator(3), "no"), (generator(4, padding=0), "no"), (nearest(), "yes")],
+        ("no", kernel(1.0, 3.0, 3.0, 1.0)),
+        [
+            ("yes", kernel(1.0, 3.0, 3.0, 1.0)),
+            ("no", kernel(1.0, 2.0, 3.0, 4.0)),
+            ("no", kernel(1.0, 4.0, 6.0, 4.0)),
+            ("no", torch.ones(4, 4)),
+            ("no", torch.zeros(4, 4)),
+            ("no", kernel(1.0, 2.0, 1.0)),
+        ],
     ),
     "4.2": (
-        (0.9556, 0.2517),
-        [(95.6, 25.2), (0.2517, 0.9556), (0.0149, 0.25), (0.9556, 0.0149), (0.5, 0.25), (0.9556, 0.5)],
+        (0.9556, 524_288),
+        [
+            (95.56, 524_288),
+            (0.0444, 524_288),
+            (0.5, 524_288),
+            (0.9556, 512),
+            (0.9556, 65_536),
+            (0.9556, 33_554_432),
+            (0.9556, 4_194_304),
+        ],
     ),
-    "4.3": (("yes", 0.02, 1.4), [("no", 0.02, 1.4), ("yes", 1.4, 0.02), ("yes", 0.02, 0.02), ("yes", -0.02, 1.4)]),
+    "4.3": (
+        (together, "more"),
+        [
+            (lambda d, s: d / s, "more"),
+            (lambda d, s: d / (s**2 + d**2) ** 0.5, "more"),
+            (lambda d, s: d / (s**2 + d**2 / 4), "more"),
+            (lambda d, s: 0.0, "more"),
+            (lambda d, s: d, "more"),
+            (together, "less"),
+        ],
+    ),
+    "4.4": (
+        (loss, 17),
+        [
+            (lambda logits: -torch.log(1 - logits.sigmoid()), 17),
+            (lambda logits: torch.log(1 + logits.exp()), 17),
+            (lambda logits: torch.log1p(logits.exp()), 17),
+            (lambda logits: logits.clamp(min=0) + torch.log(1 + torch.exp(-logits.abs())), 17),
+            (lambda logits: -torch.log(1 - logits.sigmoid() + 1e-8), 17),
+            (lambda logits: F.softplus(-logits), 17),
+            (lambda logits: -F.softplus(logits), 17),
+            (lambda logits: F.softplus(logits).mean(), 17),
+            (loss, 16),
+            (loss, 30),
+        ],
+    ),
+    "4.5": (
+        (save, restore),
+        [
+            (save, only("net", "generator")),
+            (save, only("net", "optimiser")),
+            (save, only("parameters", "optimiser", "generator")),
+            (save, only("net", "means", "generator")),
+            (save, only("optimiser", "generator")),
+            (lambda *parts: [save(*parts)], lambda kept, *parts: restore(kept[0], *parts)),
+        ],
+    ),
 }

@@ -2,54 +2,63 @@
 
 import torch
 
-W = torch.randn(32, 64, generator=torch.Generator().manual_seed(0)) / 8
+from genimg import plots
+
+NOISE, WEIGHTS = (torch.randn(shape, generator=torch.Generator().manual_seed(1)) for shape in ((200, 8), (8, 48)))
 
 
-def draw(z):
-    return (z @ W).tanh().view(-1, 1, 8, 8)
+def steps(draw, a, b):
+    return draw(plots.between(a, b, steps=200)).diff(dim=0)
 
 
-def of_other_noise(z):
-    return draw(torch.randn(len(z), 32))
+def largest(draw, a, b):
+    return steps(draw, a, b).square().mean((1, 2, 3)).sqrt().max()
 
 
-def hard(z):
-    return (z @ W[:, :1]).sign().expand(-1, 64).reshape(-1, 1, 8, 8)
+def apart(x, reduce=torch.amin):
+    x = x.flatten(1)
+    return reduce(torch.cdist(x, x).fill_diagonal_(torch.inf), 1) / x.shape[1] ** 0.5
 
 
-def constant(z):
-    return torch.zeros(len(z), 1, 8, 8)
+def picture(z):
+    return torch.tanh(4 * z @ WEIGHTS + 2 * WEIGHTS[0]).view(-1, 3, 4, 4)
 
 
-def distances(x, itself=False):
-    apart = torch.cdist(x, x)
-    return apart if itself else apart.fill_diagonal_(torch.inf)
-
-
-def spread(scale, z_scale=True, generator=0):
-    z = torch.randn(100, 32, generator=torch.Generator().manual_seed(generator))
-    x = draw(scale * z) if z_scale else scale * draw(z)
-    return torch.pdist(x.flatten(1)).mean().item()
+def spread(scale):
+    return picture(scale * NOISE).std(0).mean()
 
 
 ANSWERS = {
-    "0.1": (("slow", draw), [("jump", draw), ("slow", of_other_noise), ("slow", hard), ("slow", constant)]),
-    "0.2": (
-        (lambda x: distances(x).amin(1) / x.shape[1] ** 0.5,),
+    "0.1": (
+        ("slow", largest),
         [
-            (lambda x: distances(x, itself=True).amin(1) / x.shape[1] ** 0.5,),
-            (lambda x: distances(x).amin(1),),
-            (lambda x: distances(x).amin(1).square() / x.shape[1],),
-            (lambda x: distances(x, itself=True).amax(1) / x.shape[1] ** 0.5,),
-            (lambda x: distances(x).amin(1)[:20],),
+            ("jump", largest),
+            ("slow", lambda *a: steps(*a).square().mean((1, 2, 3)).sqrt().mean()),
+            ("slow", lambda *a: steps(*a).square().mean((1, 2, 3)).max()),
+            ("slow", lambda *a: steps(*a).flatten(1).norm(dim=1).max()),
+            ("slow", lambda *a: steps(*a).abs().max()),
+            ("slow", lambda draw, a, b: draw(torch.stack([a, b])).diff(dim=0).square().mean().sqrt()),
+        ],
+    ),
+    "0.2": (
+        (apart,),
+        [
+            (lambda x: torch.cdist(x.flatten(1), x.flatten(1)).amin(1),),
+            (lambda x: apart(x) * x[0].numel() ** 0.5,),
+            (lambda x: apart(x) ** 2,),
+            (lambda x: apart(x).min(),),
+            (lambda x: torch.cdist(x.flatten(1), x.flatten(1)).mean(1) / x[0].numel() ** 0.5,),
         ],
     ),
     "0.3": (
-        (spread,),
+        ("nearly all", spread),
         [
-            (lambda scale: spread(scale, z_scale=False),),
-            (lambda scale: spread(1.0),),
-            (lambda scale: spread(1.0) + 1 - scale,),
+            ("about half", spread),
+            ("nearly all", lambda scale: (scale * picture(NOISE)).std(0).mean()),
+            ("nearly all", lambda scale: picture(NOISE + scale).std(0).mean()),
+            ("nearly all", lambda scale: picture(scale * NOISE).std()),
+            ("nearly all", lambda scale: picture(scale * torch.randn(200, 8)).std(0).mean()),
+            ("nearly all", lambda scale: spread(2 * scale) if scale == 0.5 else spread(scale / 4)),
         ],
     ),
 }
