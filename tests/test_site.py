@@ -150,6 +150,9 @@ def test_solutions_are_hidden_until_opened(visit, path):
     if path.endswith("references.html"):
         assert exercises.count() == 0
         return
+    words = exercises.locator("em:text-matches('^(Solution|Figure)')")
+    assert words.count() >= 1
+    assert not any(one.is_visible() for one in words.all()), "a solution in words is open"
     solutions = exercises.locator("details:has-text('genimg.check(')")
     assert 3 <= solutions.count() <= 6
     for solution in solutions.all():

@@ -33,6 +33,11 @@ CELL_SECONDS = 1800  # generous: it only ends a cell that hangs
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 AT_ONCE = min(4, CORES)  # a chapter may use 2 GB of memory
 
+EXERCISES = "## Exercises\n"
+# From "*Solution." or a caption, at the start of a paragraph, to the next exercise, the next heading or the cell's end.
+SOLUTION = re.compile(r"^(\*(?:Solution\.|Figure ).*?)\s*(?=^\*\*\d+\.\d+\*\*|^## |\Z)", re.MULTILINE | re.DOTALL)
+FOLDED = "``````{dropdown} Solution in words\n\\1\n``````\n\n"
+
 # Kernels share the cores, and torch's threads would fight over them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -175,7 +180,22 @@ def _put_outputs_in(app, docname, source):
     copy = json.loads(copy_of(Path(app.env.doc2path(docname)), app.env.executed_keys[docname]).read_text("utf-8"))
     for cell, done in zip(code_cells(notebook), code_cells(copy), strict=True):
         cell["outputs"], cell["execution_count"] = done["outputs"], done["execution_count"]
+    _fold_solutions(notebook)
     source[0] = json.dumps(notebook)
+
+
+def _fold_solutions(notebook):
+    """Folds what stands in words between an exercise's hidden code and the next exercise, until the reader opens it."""
+    open_ = False
+    for cell in notebook["cells"]:
+        if cell["cell_type"] != "markdown":
+            continue
+        text = "".join(cell["source"])
+        open_ = open_ or EXERCISES in text
+        if open_:
+            before, heading, after = text.rpartition(EXERCISES)
+            cell["source"] = before + heading + SOLUTION.sub(FOLDED, after)
+            open_ = "\n## " not in f"\n{after}"
 
 
 def _note_static_files(app, config):
