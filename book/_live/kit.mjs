@@ -1,0 +1,218 @@
+// What all explorers share: models, labelled controls, pictures, words for screen readers, motion.
+
+const HERE = new URL(".", import.meta.url);
+
+/** Bytes of a gzipped file, whether or not the host has already unpacked it. */
+async function gunzip(response) {
+  const bytes = await response.arrayBuffer();
+  const [first, second] = new Uint8Array(bytes, 0, 2);
+  if (first !== 0x1f || second !== 0x8b) return bytes;
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
+}
+
+async function get(url) {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url.pathname}: ${response.status}`);
+  return response;
+}
+
+let runtime;
+
+/** onnxruntime-web with its WebAssembly: fetched once, when the first model is wanted. */
+function loadRuntime() {
+  runtime ??= (async () => {
+    const [ort, wasm] = await Promise.all([
+      import(new URL("ort/ort.wasm.bundle.min.mjs", HERE)),
+      get(new URL("ort/ort-wasm-simd-threaded.wasm.gz", HERE)).then(gunzip),
+    ]);
+    ort.env.wasm.wasmBinary = wasm;
+    ort.env.wasm.numThreads = 1; // more would need headers that static hosts cannot set
+    return ort;
+  })();
+  return runtime;
+}
+
+/**
+ * A model as a function of its inputs.
+ * @param {string} file the model's name under models/
+ * @returns {Promise<(inputs: Object<string, [Float32Array, number[]]>) => Promise<Float32Array>>}
+ *   takes each input's values and shape, gives the first output's values
+ */
+export async function loadModel(file) {
+  const [ort, bytes] = await Promise.all([
+    loadRuntime(),
+    get(new URL(`models/${file}`, HERE)).then((response) => response.arrayBuffer()),
+  ]);
+  const session = await ort.InferenceSession.create(new Uint8Array(bytes), { executionProviders: ["wasm"] });
+  return async (inputs) => {
+    const feeds = {};
+    for (const [name, [values, shape]] of Object.entries(inputs)) feeds[name] = new ort.Tensor("float32", values, shape);
+    return (await session.run(feeds))[session.outputNames[0]].data;
+  };
+}
+
+/** An element with attributes and children; `on…` attributes are listeners. */
+export function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value !== undefined) element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+let counter = 0;
+const fresh = (prefix) => `${prefix}-${(counter += 1)}`;
+
+/**
+ * A labelled slider with its value beside it.
+ * @param {{label: string, min: number, max: number, step: number, value: number, show?: (v: number) => string}} options
+ * @param {(v: number) => void} changed called while it moves
+ * @returns {HTMLElement & {value: number}} a row; setting `value` moves the slider and calls nothing
+ */
+export function slider({ label, min, max, step, value, show = (v) => v.toFixed(2) }, changed) {
+  const id = fresh("slider");
+  const input = make("input", { type: "range", id, min, max, step });
+  const output = make("output", { for: id });
+  const put = (v) => {
+    input.value = v;
+    output.textContent = show(Number(input.value));
+    input.setAttribute("aria-valuetext", output.textContent);
+  };
+  input.addEventListener("input", () => {
+    put(input.value);
+    changed(Number(input.value));
+  });
+  put(value);
+  const row = make("div", { class: "control" }, make("label", { for: id }, label), input, output);
+  Object.defineProperty(row, "value", { get: () => Number(input.value), set: put });
+  return row;
+}
+
+/**
+ * A labelled choice.
+ * @param {{label: string, options: [string, string][], value: string}} options values and their names
+ * @returns {HTMLElement & {value: string}}
+ */
+export function choice({ label, options, value }, changed) {
+  const id = fresh("choice");
+  const select = make("select", { id }, ...options.map(([v, name]) => make("option", { value: v }, name)));
+  select.value = value;
+  select.addEventListener("change", () => changed(select.value));
+  const row = make("div", { class: "control" }, make("label", { for: id }, label), select);
+  Object.defineProperty(row, "value", { get: () => select.value, set: (v) => (select.value = v) });
+  return row;
+}
+
+/** A labelled box to tick. */
+export function tick({ label, value }, changed) {
+  const id = fresh("tick");
+  const input = make("input", { type: "checkbox", id, onchange: () => changed(input.checked) });
+  input.checked = value;
+  const row = make("div", { class: "control tick" }, input, make("label", { for: id }, label));
+  Object.defineProperty(row, "value", { get: () => input.checked, set: (v) => (input.checked = v) });
+  return row;
+}
+
+export function button(label, pressed) {
+  return make("button", { type: "button", class: "control", onclick: pressed }, label);
+}
+
+/** Says what changed, to screen readers: once the changes have paused for a moment. */
+export function announcer(stage) {
+  const line = make("p", { class: "announcement", role: "status", "aria-live": "polite" });
+  stage.append(line);
+  let timer;
+  return (text) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => (line.textContent = text), 400);
+  };
+}
+
+/** Whether the reader asked for less motion. Read it each time: the setting can change. */
+export const stillness = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+/** A canvas for pictures of `size` pixels, drawn `scale` times as large; its label says what it shows. */
+export function screen(width, height, scale, label) {
+  const canvas = make("canvas", { width, height, role: "img", "aria-label": label, class: "pixels" });
+  canvas.style.width = `${width * scale}px`;
+  return canvas;
+}
+
+/**
+ * Draws one picture, (C, H, W) values in [-1, 1] with C of 1 or 3, with its top left corner at (x, y).
+ */
+export function paint(canvas, values, [channels, height, width], x = 0, y = 0) {
+  const context = canvas.getContext("2d");
+  const picture = context.createImageData(width, height);
+  const plane = height * width;
+  for (let i = 0; i < plane; i += 1) {
+    for (let c = 0; c < 3; c += 1) picture.data[4 * i + c] = 127.5 * (1 + values[(channels === 1 ? 0 : c * plane) + i]);
+    picture.data[4 * i + 3] = 255;
+  }
+  context.putImageData(picture, x, y);
+}
+
+/** A drawing surface of `width` by `height` CSS pixels that is sharp on fine screens. */
+export function sheet(width, height, label) {
+  const canvas = make("canvas", { role: "img", "aria-label": label });
+  const ratio = Math.min(3, window.devicePixelRatio || 1);
+  canvas.width = width * ratio;
+  canvas.height = height * ratio;
+  canvas.style.width = `${width}px`;
+  canvas.style.aspectRatio = `${width} / ${height}`;
+  const context = canvas.getContext("2d");
+  context.scale(ratio, ratio);
+  return { canvas, context };
+}
+
+/**
+ * Runs `work` once now and, if asked again meanwhile, once more afterwards: fast drags never queue up.
+ * The milliseconds that each run took are kept in `redraws.times` (the last hundred).
+ */
+export function redraws(work) {
+  let busy = false;
+  let again = false;
+  const run = async () => {
+    if (busy) {
+      again = true;
+      return;
+    }
+    busy = true;
+    try {
+      do {
+        again = false;
+        const started = performance.now();
+        await work();
+        run.times.push(performance.now() - started);
+        if (run.times.length > 100) run.times.shift();
+      } while (again);
+    } finally {
+      busy = false;
+    }
+  };
+  run.times = [];
+  return run;
+}
+
+/** The colours of the page, so that drawings follow light and dark. */
+export function colours() {
+  const style = getComputedStyle(document.documentElement);
+  const read = (name, otherwise) => style.getPropertyValue(name).trim() || otherwise;
+  return {
+    text: read("--pst-color-text-base", "#323232"),
+    muted: read("--pst-color-text-muted", "#646464"),
+    ground: read("--pst-color-background", "#ffffff"),
+    line: read("--pst-color-border", "#c9c9c9"),
+  };
+}
+
+/** Calls `redraw` whenever the page turns light or dark. */
+export function onTheme(redraw) {
+  new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+}
+
+/** Okabe and Ito's colours, as in the book's figures; the last two are lightened for dark grounds. */
+export const PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#555555", "#882255", "#117733"];
