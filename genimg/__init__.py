@@ -24,6 +24,7 @@ from genimg import (
     folder,
     gan,
     ladder,
+    live,
     metrics,
     model,
     oracle,
@@ -48,7 +49,7 @@ from genimg.training import History, fit
 __all__ = [
     "History", "Images", "attribution", "augment", "check", "checkup", "classic", "classifier", "cost", "data",
     "decode", "diagnose", "diagnostics", "disentanglement", "distributed", "exercises", "experiments", "families",
-    "features", "files", "fit", "flow", "folder", "gan", "ladder", "load_images", "metrics", "model", "oracle",
+    "features", "files", "fit", "flow", "folder", "gan", "ladder", "live", "load_images", "metrics", "model", "oracle",
     "plots", "recipes", "records", "runs", "runtime", "setup", "shapes", "show", "stamp", "texture", "toys",
     "training", "unet", "vae",
 ]  # fmt: skip

@@ -54,7 +54,7 @@ class Generator(nn.Module):
         self.last = nn.Conv2d(widths[-1], channels, 3, padding=1)
 
     def forward(self, z):
-        x = self.dense(z).view(len(z), -1, 4, 4)  # (N, z_dim) -> (N, C, 4, 4)
+        x = self.dense(z).unflatten(1, (-1, 4, 4))  # (N, z_dim) -> (N, C, 4, 4)
         x = F.relu(self.norm(x)).contiguous(memory_format=torch.channels_last)
         for level in self.levels:
             x = level(x)  # (N, C, s, s) -> (N, C / 2, 2 s, 2 s)

@@ -152,7 +152,7 @@ class Decoder(nn.Module):
         self.last = nn.Conv2d(widths[-1], channels, 3, padding=1)
 
     def forward(self, z):
-        x = F.silu(self.dense(z)).view(len(z), -1, 4, 4)  # (N, z_dim) -> (N, C, 4, 4)
+        x = F.silu(self.dense(z)).unflatten(1, (-1, 4, 4))  # (N, z_dim) -> (N, C, 4, 4)
         x = x.contiguous(memory_format=torch.channels_last)
         for level in self.levels:
             x = level(x)  # (N, C, s, s) -> (N, C / 2, 2 s, 2 s)

@@ -27,7 +27,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 ROOT = Path(__file__).parents[2]
 COPIES = ROOT / "_build" / "executed"
 LIBRARIES = (
-    "ipykernel", "matplotlib", "numpy", "pillow", "safetensors", "scikit-learn", "scipy", "torch", "torchvision",
+    "ipykernel", "matplotlib", "numpy", "onnx", "onnxscript", "pillow", "safetensors", "scikit-learn", "scipy", "torch", "torchvision",
 )  # fmt: skip
 CELL_SECONDS = 1800  # generous: it only ends a cell that hangs
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -40,6 +40,7 @@ FOLDED = "``````{dropdown} Solution in words\n\\1\n``````\n\n"
 
 # Kernels share the cores, and torch's threads would fight over them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("GENIMG_LIVE", "1")  # models for the site's live parts go into the copies; see genimg.live
 
 
 def code_cells(notebook):

@@ -1,0 +1,269 @@
+"""Figures that go on living on the site: a trained model, exported with the picture that stands for it.
+
+In Jupyter and Colab a `Live` is the figure drawn last, as a picture. Where `GENIMG_LIVE=1` is set, as it is when the
+site is built, it carries the model too, in the ONNX format (https://onnx.ai), and the page runs it in the reader's
+browser. Some inputs with the outputs that torch gives go along, so that a test can hold the browser to them.
+"""
+
+import base64
+import copy
+import io
+import os
+import warnings
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+#: The media type under which the model and its settings lie beside the picture in a notebook's output.
+MIME = "application/vnd.genimg.live+json"
+
+
+@dataclass(frozen=True)
+class Live:
+    """A figure and what its live part needs.
+
+    Attributes:
+        kind: which explorer shows it: the name of a module in book/_live, without its suffix.
+        poster: PNG bytes of the figure, and `size`, its width and height in CSS pixels.
+        settings: numbers and names for the explorer, as JSON knows them.
+        models: name -> ONNX bytes; empty where nothing is exported.
+        examples: a list of {"model", "inputs": {name: nested list}, "output": nested list}, computed by torch.
+    """
+
+    kind: str
+    poster: bytes = field(repr=False)
+    size: tuple[int, int]
+    settings: dict = field(repr=False)
+    models: dict = field(repr=False, default_factory=dict)
+    examples: list = field(repr=False, default_factory=list)
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        data = {"image/png": base64.b64encode(self.poster).decode(), "text/plain": repr(self)}
+        if wanted():
+            data[MIME] = {
+                "kind": self.kind,
+                "settings": self.settings,
+                "models": {name: base64.b64encode(model).decode() for name, model in self.models.items()},
+                "examples": self.examples,
+            }
+        return data, {"image/png": dict(zip(("width", "height"), self.size, strict=True))}
+
+
+def wanted():
+    """Whether models are exported: where the environment sets `GENIMG_LIVE=1`."""
+    return os.environ.get("GENIMG_LIVE") == "1"
+
+
+def live(kind, settings, models=None, figure=None):
+    """A `Live` of the figure drawn last, with its models exported where they are wanted.
+
+    Args:
+        kind: the explorer.
+        settings: a dict that JSON can hold.
+        models: name -> (module, inputs): a module and a dict of example inputs, name -> tensor (N, ...), in the order
+            of the module's arguments. The first axis of each may have any length in the browser.
+        figure: a matplotlib figure; None takes the current one. It is closed: it is shown once, as the poster.
+
+    Raises:
+        ValueError: no figure is open.
+        RuntimeError: models are wanted and the packages that export them are missing.
+    """
+    poster, size = _picture_of(figure)
+    exported, examples = {}, []
+    for name, (module, inputs) in (models or {}).items() if wanted() else ():
+        module = module.eval()
+        inputs = {key: value.detach().cpu().float() for key, value in inputs.items()}
+        exported[name] = onnx_bytes(module, inputs)
+        with torch.no_grad():
+            output = module(*inputs.values())
+        as_lists = {key: value.tolist() for key, value in inputs.items()}
+        examples.append({"model": name, "inputs": as_lists, "output": output.tolist()})
+    return Live(kind, poster, size, settings, exported, examples)
+
+
+def onnx_bytes(module, inputs):
+    """A module in ONNX, without the paths and stack traces that the exporter notes down.
+
+    Args:
+        module: in evaluation mode, on the processor.
+        inputs: name -> example tensor (N, ...), in the order of its arguments, all with the same N of at least 2.
+
+    Raises:
+        RuntimeError: onnx or onnxscript is missing.
+    """
+    try:
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise RuntimeError(
+            "exporting a model needs onnx and onnxscript: pip install -e '.[live]' in a checkout, or unset GENIMG_LIVE"
+        ) from error
+    n = torch.export.Dim("n", min=1, max=65536)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter's remarks on the names of axes
+        program = torch.onnx.export(
+            module,
+            tuple(inputs.values()),
+            dynamo=True,
+            input_names=list(inputs),
+            output_names=["x"],
+            dynamic_shapes=tuple({0: n} for _ in inputs),
+            verbose=False,
+        )
+    program.optimize()
+    proto = program.model_proto
+    del proto.metadata_props[:]
+    for graph in (proto.graph, *proto.functions):
+        del graph.metadata_props[:]
+        for part in (*graph.node, *graph.value_info, *getattr(graph, "input", ()), *getattr(graph, "initializer", ())):
+            if not isinstance(part, str):
+                del part.metadata_props[:]
+                part.doc_string = ""
+    return proto.SerializeToString()
+
+
+class Pictures(nn.Module):
+    """z (N, z_dim) -> what a GAN or a VAE draws, (N, C, H, W) in [-1, 1]: a copy of its network, on the processor.
+
+    Args:
+        model: a trained `genimg.gan.GAN` or `genimg.vae.VAE`.
+        averaged: the averaged weights, or those in training.
+    """
+
+    def __init__(self, model, averaged=True):
+        super().__init__()
+        name = "generator" if hasattr(model, "generator") else "decoder"
+        net = model.average[name] if averaged else model.get_submodule(name)
+        self.net = copy.deepcopy(net).cpu().eval().requires_grad_(False)
+        self.squash = {"generator": nn.Identity(), "decoder": nn.Tanh()}[name]
+        if getattr(model, "likelihood", None) == "bernoulli":
+            raise ValueError(
+                "a Bernoulli VAE's decoder is squashed in another way; this draws Gaussian and logistic ones"
+            )
+
+    def forward(self, z):
+        return self.squash(self.net(z))
+
+
+def latent_map(model, codes, labels, reach=3.0, radius=None):
+    """Explorer: drag a point over the plane of a VAE with two latents, see its picture, among encoded pictures.
+
+    Args:
+        model: a trained VAE with z_dim 2.
+        codes: where pictures lie, (N, 2), and labels: their classes, (N,) integers.
+        reach: the map shows the square from -reach to reach.
+        radius: of a circle to draw around 0; None draws none.
+
+    Raises:
+        ValueError: z_dim is not 2, or as `live`.
+    """
+    if model.z_dim != 2:
+        raise ValueError(f"a map needs z_dim 2; this model has {model.z_dim}")
+    decoder = Pictures(model)
+    z = torch.tensor([[0.0, 0.0], [1.5, -0.5], [-0.7, 2.0], [-1.2, -1.4]])
+    settings = {
+        "shape": _shape(decoder, z),
+        "codes": _rounded(codes),
+        "labels": torch.as_tensor(labels).tolist(),
+        "reach": reach,
+        "radius": radius,
+    }
+    return live("latent-map", settings, {"decoder": (decoder, {"z": z})})
+
+
+def sliders(model, latents, reach=2.0):
+    """Explorer: a slider for each of some latents of a VAE; the others stay at 0.
+
+    Args:
+        model: a trained VAE.
+        latents: label -> index of the latent, in the order to show.
+        reach: sliders run from -reach to reach.
+
+    Raises:
+        ValueError: a latent that the model does not have, or as `live`.
+    """
+    strangers = [index for index in latents.values() if not 0 <= index < model.z_dim]
+    if strangers:
+        raise ValueError(f"latents {strangers}: the model has {model.z_dim}, counted from 0")
+    decoder = Pictures(model)
+    z = torch.randn(4, model.z_dim, generator=torch.Generator().manual_seed(0))
+    settings = {"shape": _shape(decoder, z), "z_dim": model.z_dim, "latents": list(latents.items()), "reach": reach}
+    return live("sliders", settings, {"decoder": (decoder, {"z": z})})
+
+
+def interpolation(model, ends):
+    """Explorer: walk between two random vectors of a GAN, with averaged weights and with raw ones.
+
+    Args:
+        model: a trained GAN.
+        ends: pairs of vectors to start from, (pairs, 2, z_dim).
+
+    Raises:
+        ValueError: as `live`.
+    """
+    nets = {"averaged": Pictures(model), "raw": Pictures(model, averaged=False)}
+    z = ends.detach().cpu().flatten(0, 1)
+    settings = {"shape": _shape(nets["raw"], z), "ends": ends.tolist()}
+    return live("interpolation", settings, {name: (net, {"z": z}) for name, net in nets.items()})
+
+
+def particles(velocity, noise, heaps, colours, near, reach=3.0):
+    """Explorer: points of the plane carried from noise to data by a learned velocity, by Euler's or Heun's method.
+
+    Args:
+        velocity: module (x (N, 2), t (N,)) -> (N, 2).
+        noise: where the points start, (N, 2).
+        heaps: means of the data's heaps, (K, 2).
+        colours: the heap in which each point ends, (N,) integers.
+        near: within this distance of a heap a point counts as having arrived.
+        reach: the map shows the square from -reach to reach.
+
+    Raises:
+        ValueError: as `live`.
+    """
+    t = torch.linspace(0, 1, len(noise))
+    settings = {
+        "noise": _rounded(noise, 5),
+        "heaps": _rounded(heaps),
+        "colours": torch.as_tensor(colours).tolist(),
+        "near": near,
+        "reach": reach,
+    }
+    return live("particles", settings, {"velocity": (velocity, {"x": noise[:16], "t": t[:16]})})
+
+
+def gan_in_the_plane(**settings):
+    """Explorer: a GAN that the reader trains in the page, on points of the plane. Nothing is exported.
+
+    Args:
+        settings: what `book/_live/gan-2d.mjs` may be told; without any, what stands there.
+
+    Raises:
+        ValueError: as `live`.
+    """
+    return live("gan-2d", settings)
+
+
+def _rounded(x, places=3):
+    return [[round(value, places) for value in row] for row in torch.as_tensor(x).detach().cpu().tolist()]
+
+
+@torch.no_grad()
+def _shape(decoder, z):
+    """Channels, height and width of the pictures."""
+    return list(decoder(z[:1].float()).shape[1:])
+
+
+def _picture_of(figure):
+    """PNG bytes of a figure at twice its resolution, and its size in CSS pixels; the figure is closed."""
+    import matplotlib.pyplot as plt
+    from PIL import Image
+
+    if figure is None and not plt.get_fignums():
+        raise ValueError("no figure is open: draw the one that stands for the live part first, in the same cell")
+    figure = figure or plt.gcf()
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=2 * figure.dpi, bbox_inches="tight")
+    plt.close(figure)
+    width, height = Image.open(stream).size
+    return stream.getvalue(), (width // 2, height // 2)
