@@ -27,7 +27,8 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 ROOT = Path(__file__).parents[2]
 COPIES = ROOT / "_build" / "executed"
 LIBRARIES = (
-    "ipykernel", "matplotlib", "numpy", "onnx", "onnxscript", "pillow", "safetensors", "scikit-learn", "scipy", "torch", "torchvision",
+    "ipykernel", "matplotlib", "numpy", "onnx", "onnxscript", "pillow", "safetensors", "scikit-learn",
+    "scipy", "torch", "torchvision",
 )  # fmt: skip
 CELL_SECONDS = 1800  # generous: it only ends a cell that hangs
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -216,3 +216,16 @@ export function onTheme(redraw) {
 
 /** Okabe and Ito's colours, as in the book's figures; the last two are lightened for dark grounds. */
 export const PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#555555", "#882255", "#117733"];
+
+/** A draw from N(0, 1), by Box and Muller. */
+export const gaussian = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
+
+/** The point at a share of the arc from one vector to another, as `genimg.plots.between`. */
+export function between(from, to, share) {
+  const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
+  const cosine = dot(from, to) / Math.sqrt(dot(from, from) * dot(to, to));
+  const angle = Math.acos(Math.max(-1, Math.min(1, cosine)));
+  if (angle < 1e-4) return from.map((value, i) => value + share * (to[i] - value));
+  const [a, b] = [Math.sin((1 - share) * angle), Math.sin(share * angle)];
+  return from.map((value, i) => (a * value + b * to[i]) / Math.sin(angle));
+}

@@ -1,0 +1,142 @@
+// Flow matching in the plane: points carried from noise to data by a learned velocity, in steps that the reader chooses.
+
+const SIDE = 340; // CSS pixels of the map
+const TRAILS = 40; // points whose way is drawn
+const SECONDS = 3; // from noise to data
+
+export async function mount(stage, settings, kit) {
+  const { noise, heaps, colours, near, reach } = settings;
+  const velocity = await kit.loadModel(settings.models.velocity);
+  const n = noise.length;
+  const announce = kit.announcer(stage);
+  const { canvas, context } = kit.sheet(SIDE, SIDE, "");
+  const across = (value) => ((value + reach) / (2 * reach)) * SIDE;
+  let [steps, solver, time] = [8, "euler", 1];
+  let way = [Float32Array.from(noise.flat())]; // positions (n, 2) after each step
+
+  const at = (x, t) => velocity({ x: [x, [n, 2]], t: [new Float32Array(n).fill(t), [n]] });
+
+  /** All steps from noise to data. One step is one or two calls of the network; the page stays free between them. */
+  async function travel() {
+    const [count, method] = [steps, solver];
+    const seen = [way[0]];
+    for (let i = 0; i < count; i += 1) {
+      const x = seen[i];
+      let v = await at(x, i / count);
+      if (method === "heun") {
+        const ahead = await at(x.map((value, j) => value + v[j] / count), (i + 1) / count);
+        v = v.map((value, j) => (value + ahead[j]) / 2);
+      }
+      seen.push(x.map((value, j) => value + v[j] / count));
+    }
+    way = seen;
+    if (count === steps && method === solver) stage.dataset.ready = `${method} ${count}`;
+  }
+
+  /** Where the points are at a time: on the straight line between two steps. */
+  function positions(t) {
+    const i = Math.min(way.length - 2, Math.floor(t * (way.length - 1)));
+    const share = t * (way.length - 1) - i;
+    return way[i].map((value, j) => value + share * (way[i + 1][j] - value));
+  }
+
+  function arrived(x) {
+    let count = 0;
+    for (let i = 0; i < n; i += 1) {
+      count += heaps.some(([a, b]) => (x[2 * i] - a) ** 2 + (x[2 * i + 1] - b) ** 2 < near * near);
+    }
+    return count / n;
+  }
+
+  const draw = kit.redraws(async () => {
+    if (way.length < 2) return;
+    const { muted, line } = kit.colours();
+    const x = positions(time);
+    context.clearRect(0, 0, SIDE, SIDE);
+    context.strokeStyle = muted;
+    context.lineWidth = 1;
+    for (const [a, b] of heaps) {
+      context.beginPath();
+      context.arc(across(a), SIDE - across(b), across(near) - across(0), 0, 2 * Math.PI);
+      context.stroke();
+    }
+    context.strokeStyle = line;
+    for (let i = 0; i < Math.min(TRAILS, n); i += 1) {
+      context.beginPath();
+      way.forEach((place, k) => {
+        if (k / (way.length - 1) <= time) context.lineTo(across(place[2 * i]), SIDE - across(place[2 * i + 1]));
+      });
+      context.lineTo(across(x[2 * i]), SIDE - across(x[2 * i + 1]));
+      context.stroke();
+    }
+    for (let i = 0; i < n; i += 1) {
+      context.fillStyle = kit.PALETTE[colours[i] % kit.PALETTE.length];
+      context.fillRect(across(x[2 * i]) - 1.5, SIDE - across(x[2 * i + 1]) - 1.5, 3, 3);
+    }
+    const share = Math.round(100 * arrived(x));
+    const calls = steps * (solver === "heun" ? 2 : 1);
+    const words = `t = ${time.toFixed(2)}: ${share} % of the points lie in a circle. ${calls} evaluations of the network in all.`;
+    stage.dataset.time = time.toFixed(3);
+    stage.dataset.share = share;
+    legend.textContent = words;
+    canvas.setAttribute("aria-label", `Map of ${n} points. ${words}`);
+    if (!playing) announce(words);
+  });
+  const again = kit.redraws(async () => {
+    await travel();
+    await draw();
+  });
+
+  const legend = kit.make("p", { class: "legend" });
+  const clock = kit.slider({ label: "Time t", min: 0, max: 1, step: 0.01, value: time }, (value) => {
+    time = value;
+    draw();
+  });
+  const counts = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64];
+  const number = kit.slider(
+    { label: "Steps", min: 0, max: counts.length - 1, step: 1, value: counts.indexOf(steps), show: (i) => String(counts[i]) },
+    (i) => {
+      steps = counts[i];
+      again();
+    },
+  );
+  const method = kit.choice(
+    { label: "Method", options: [["euler", "Euler"], ["heun", "Heun"]], value: solver },
+    (value) => {
+      solver = value;
+      again();
+    },
+  );
+
+  let playing = false;
+  const play = kit.button("From noise to data", () => {
+    playing = !playing;
+    play.textContent = playing ? "Stop" : "From noise to data";
+    if (!playing) return;
+    const started = performance.now();
+    const frame = (now) => {
+      if (!playing) return;
+      time = Math.min(1, (now - started) / 1000 / SECONDS);
+      clock.value = time;
+      if (time === 1) play.click();
+      draw();
+      if (playing) requestAnimationFrame(frame);
+    };
+    requestAnimationFrame(frame);
+  });
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
+  const obey = () => {
+    play.hidden = still.matches; // the time slider shows the same, at the reader's own pace
+    if (still.matches && playing) play.click();
+  };
+  still.addEventListener("change", obey);
+  obey();
+
+  stage.prepend(
+    kit.make("p", { class: "hint" }, "Choose how many steps to take and how, then move the time. Circles: the data's heaps. Lines: the way of a few points."),
+    kit.make("div", { class: "side-by-side" }, canvas, kit.make("div", {}, clock, number, method, kit.make("div", { class: "buttons" }, play), legend)),
+  );
+  kit.onTheme(draw);
+  await again();
+  return { models: { velocity }, times: draw.times, ends: () => Array.from(way[way.length - 1]) };
+}
