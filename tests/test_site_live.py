@@ -1,0 +1,265 @@
+"""The explorers of the built site in a browser: trained models that answer to pointer and keys as torch does."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from test_site import SITE, address, browser, visit  # noqa: F401
+
+#: Where each explorer stands.
+EXPLORERS = {
+    "latent-map": "book/vae.html",
+    "sliders": "book/interpretability.html",
+    "interpolation": "book/gan.html",
+    "gan-2d": "book/gan.html",
+    "particles": "book/flow-matching.html",
+}
+WITH_MODELS = [kind for kind in EXPLORERS if kind != "gan-2d"]
+SMALL_PICTURE = "e => { const c = document.createElement('canvas'); c.width = c.height = 64; " \
+    "c.getContext('2d').drawImage(e, 0, 0, 64, 64); return c.toDataURL(); }"  # fmt: skip
+
+
+@pytest.fixture
+def open_explorer(visit):  # noqa: F811
+    """Scrolls to an explorer and waits until it lives; returns page and element."""
+
+    def open_(kind, width=1440, scheme="light", still=False):
+        page = visit(EXPLORERS[kind], width, scheme)
+        if still:
+            page.emulate_media(reduced_motion="reduce")
+        explorer = page.locator(f".explorer[data-kind='{kind}']")
+        explorer.scroll_into_view_if_needed()
+        page.wait_for_function(
+            "kind => document.querySelector(`.explorer[data-kind='${kind}']`).dataset.state", arg=kind, timeout=60_000
+        )
+        assert explorer.get_attribute("data-state") == "live"
+        return page, explorer
+
+    yield open_
+    assert not visit.problems
+
+
+def drawn(explorer):
+    """What all canvases of an explorer show."""
+    return [canvas.evaluate(SMALL_PICTURE) for canvas in explorer.locator("canvas").all()]
+
+
+def settings_of(explorer):
+    return json.loads(explorer.locator("script[type='application/json']").text_content())
+
+
+def settled(page):
+    """Waits for two frames, in which whatever was asked for has been drawn."""
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.wait_for_timeout(150)
+
+
+@pytest.mark.parametrize("kind", EXPLORERS)
+def test_each_explorer_stands_once_and_has_its_poster(kind):
+    page = (SITE / EXPLORERS[kind]).read_text("utf-8")
+    (explorer,) = re.findall(rf'<div class="explorer" data-kind="{kind}".*?<div class="stage"', page, re.DOTALL)
+    assert "<img" in explorer and 'alt="' in explorer
+
+
+@pytest.mark.parametrize("kind", EXPLORERS)
+def test_posters_show_without_javascript(browser, address, kind):  # noqa: F811
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(address + EXPLORERS[kind])
+    explorer = page.locator(f".explorer[data-kind='{kind}']")
+    poster = explorer.locator("img")
+    poster.scroll_into_view_if_needed()
+    assert poster.is_visible() and poster.bounding_box()["width"] > 200
+    assert explorer.locator(".stage").bounding_box() is None or not explorer.locator(".stage").is_visible()
+    context.close()
+
+
+def test_nothing_is_loaded_before_the_reader_comes_near(visit):  # noqa: F811
+    page = visit("book/vae.html")
+    loaded = page.evaluate("performance.getEntriesByType('resource').map(e => e.name)")
+    assert any(name.split("?")[0].endswith("live/mount.mjs") for name in loaded)
+    assert not [name for name in loaded if "ort" in name.split("/") or name.endswith((".onnx", "kit.mjs"))]
+
+
+def test_pages_without_explorers_load_no_module():
+    for path in SITE.glob("book/*.html"):
+        page = path.read_text("utf-8")
+        assert ("live/mount.mjs" in page) == ('class="explorer"' in page), path.name
+
+
+@pytest.mark.parametrize("kind", WITH_MODELS)
+def test_the_browser_computes_what_torch_computed(open_explorer, kind):
+    page, explorer = open_explorer(kind)
+    examples = settings_of(explorer)["examples"]
+    assert {example["model"] for example in examples} == set(settings_of(explorer)["models"])
+    for example in examples:
+        inputs = {
+            name: [np.asarray(values).flatten().tolist(), np.shape(values)]
+            for name, values in example["inputs"].items()
+        }
+        answer = explorer.evaluate(
+            """async (e, [model, inputs]) => {
+                 const feeds = {};
+                 for (const [name, [values, shape]] of Object.entries(inputs))
+                   feeds[name] = [Float32Array.from(values), shape];
+                 return Array.from(await e.api.models[model](feeds)); }""",
+            [example["model"], inputs],
+        )
+        expected = np.asarray(example["output"]).flatten()
+        assert len(answer) == len(expected)
+        assert np.abs(np.asarray(answer) - expected).max() < 1e-3
+
+
+def test_dragging_over_the_map_changes_the_picture(open_explorer):
+    page, explorer = open_explorer("latent-map")
+    pad = explorer.locator("canvas.pad").bounding_box()
+    seen, places = [drawn(explorer)], [explorer.locator(".stage").get_attribute("data-z")]
+    page.mouse.move(pad["x"] + pad["width"] / 2, pad["y"] + pad["height"] / 2)
+    page.mouse.down()
+    for across, down in ((0.8, 0.3), (0.2, 0.7)):
+        page.mouse.move(pad["x"] + across * pad["width"], pad["y"] + down * pad["height"], steps=10)
+        settled(page)
+        seen.append(drawn(explorer))
+        places.append(explorer.locator(".stage").get_attribute("data-z"))
+    page.mouse.up()
+    assert len({views[1] for views in seen}) == 3  # the picture
+    reach = settings_of(explorer)["reach"]
+    z = [float(value) for value in places[1].split(",")]
+    assert z == pytest.approx([0.6 * reach, 0.4 * reach], abs=0.05)  # up is up
+    page.mouse.move(pad["x"] + 5, pad["y"] + 5)
+    settled(page)
+    assert explorer.locator(".stage").get_attribute("data-z") == places[2], "it moves although the button is up"
+
+
+@pytest.mark.parametrize("kind", WITH_MODELS)
+def test_sliders_answer_to_the_keyboard(open_explorer, kind):
+    page, explorer = open_explorer(kind)
+    for slider in explorer.locator("input[type='range']").all():
+        before, value = drawn(explorer), slider.input_value()
+        slider.focus()
+        for _ in range(3):
+            page.keyboard.press("PageDown")
+        settled(page)
+        page.wait_for_timeout(300)
+        assert slider.input_value() != value
+        assert drawn(explorer) != before, f"{slider.get_attribute('id')} changes nothing"
+        assert slider.get_attribute("aria-valuetext")
+
+
+@pytest.mark.parametrize("kind", WITH_MODELS)
+def test_changes_are_announced_once_they_pause(open_explorer, kind):
+    page, explorer = open_explorer(kind)
+    line = explorer.locator("[role='status']")
+    page.wait_for_timeout(700)
+    before = line.text_content()
+    slider = explorer.locator("input[type='range']").first
+    slider.focus()
+    page.keyboard.press("Home")
+    page.wait_for_timeout(900)
+    assert line.text_content() not in ("", before)
+
+
+@pytest.mark.parametrize("kind", EXPLORERS)
+def test_every_control_has_a_name(open_explorer, kind):
+    _, explorer = open_explorer(kind)
+    names = explorer.locator("input, select, button").evaluate_all(
+        "all => all.map(e => (e.labels?.[0] ?? e).textContent.trim() || e.getAttribute('aria-label'))"
+    )
+    assert len(names) >= 2 and all(names)
+    assert explorer.locator(".stage").get_attribute("role") == "group"
+    assert all(canvas.get_attribute("aria-label") or canvas.get_attribute("aria-hidden") == "true"
+               for canvas in explorer.locator("canvas").all())  # fmt: skip
+
+
+def test_averaged_and_raw_weights_draw_different_pictures(open_explorer):
+    page, explorer = open_explorer("interpolation")
+    averaged = drawn(explorer)
+    explorer.get_by_label("Averaged weights").uncheck()
+    settled(page)
+    raw = drawn(explorer)
+    assert all(a != b for a, b in zip(averaged, raw, strict=True))
+    explorer.get_by_label("Averaged weights").check()
+    settled(page)
+    assert drawn(explorer) == averaged
+
+
+def test_other_ends_make_another_walk(open_explorer):
+    page, explorer = open_explorer("interpolation")
+    seen = [drawn(explorer)[0]]
+    for _ in range(6):  # past the ends that the page brings
+        explorer.get_by_role("button", name="Other ends").click()
+        settled(page)
+        seen.append(drawn(explorer)[0])
+    assert len(set(seen)) == 7
+
+
+def test_steps_and_method_are_those_of_the_chapter(open_explorer):
+    """Euler and Heun in the page end where the package's solver ends with the same velocities."""
+    page, explorer = open_explorer("particles")
+    settings = settings_of(explorer)
+    assert explorer.locator(".stage").get_attribute("data-ready") == "euler 8"
+    euler = np.reshape(explorer.evaluate("e => e.api.ends()"), (-1, 2))
+    explorer.get_by_label("Method").select_option("heun")
+    page.wait_for_selector(".stage[data-ready='heun 8']")
+    heun = np.reshape(explorer.evaluate("e => e.api.ends()"), (-1, 2))
+    assert np.abs(euler - heun).mean() > 1e-3
+
+    def follow(method, steps):
+        """By the browser's own velocities, in NumPy: what is tested is the solver."""
+        x = np.asarray(settings["noise"], np.float32)
+        ask = """async (e, [x, t]) => Array.from(await e.api.models.velocity(
+                   {x: [Float32Array.from(x), [x.length / 2, 2]], t: [new Float32Array(x.length / 2).fill(t),
+                    [x.length / 2]]}))"""
+
+        def velocity(x, t):
+            return np.reshape(explorer.evaluate(ask, [x.flatten().tolist(), t]), (-1, 2))
+
+        for i in range(steps):
+            v = velocity(x, i / steps)
+            if method == "heun":
+                v = (v + velocity(x + v / steps, (i + 1) / steps)) / 2
+            x = x + v / steps
+        return x
+
+    assert np.abs(follow("euler", 8) - euler).max() < 1e-3
+    assert np.abs(follow("heun", 8) - heun).max() < 1e-3
+
+
+@pytest.mark.parametrize("kind", ["interpolation", "particles"])
+def test_motion_starts_when_asked_for_and_obeys_the_reader(open_explorer, kind):
+    page, explorer = open_explorer(kind)
+    name = {"interpolation": "Walk", "particles": "From noise to data"}[kind]
+    at_rest = drawn(explorer)
+    page.wait_for_timeout(400)
+    assert drawn(explorer) == at_rest, "it moves without being asked"
+    explorer.get_by_role("button", name=name).click()
+    page.wait_for_timeout(400)
+    assert drawn(explorer) != at_rest
+    page.emulate_media(reduced_motion="reduce")
+    settled(page)
+    assert not explorer.get_by_role("button", name=name).is_visible()
+    stopped = drawn(explorer)
+    page.wait_for_timeout(300)
+    assert drawn(explorer) == stopped
+
+
+@pytest.mark.parametrize("kind", EXPLORERS)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_explorers_fit_a_phone(open_explorer, kind, scheme):
+    page, explorer = open_explorer(kind, width=360, scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+    box = explorer.bounding_box()
+    for part in explorer.locator("canvas, input, select, button").all():
+        if part.is_visible():
+            inner = part.bounding_box()
+            assert inner["x"] >= box["x"] - 1 and inner["x"] + inner["width"] <= box["x"] + box["width"] + 1
+
+
+def test_models_and_runtime_stay_small():
+    live = SITE / "_static" / "live"
+    sizes = {path.name: path.stat().st_size for path in live.rglob("*") if path.is_file()}
+    assert sizes["ort-wasm-simd-threaded.wasm.gz"] < 4e6
+    models = {name: size for name, size in sizes.items() if name.endswith(".onnx")}
+    assert len(models) == 5
+    assert max(models.values()) < 1e6
