@@ -214,8 +214,9 @@ export function onTheme(redraw) {
   new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
 }
 
-/** Okabe and Ito's colours, as in the book's figures; the last two are lightened for dark grounds. */
-export const PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#555555", "#882255", "#117733"];
+/** The colours of the book's figures: of classes, as matplotlib's tab10, and Okabe and Ito's, whose last is black. */
+export const CLASSES = ["#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#a0695c", "#e377c2", "#7f7f7f", "#aaab20", "#17becf"];
+export const okabeIto = () => ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", colours().text];
 
 /** A draw from N(0, 1), by Box and Muller. */
 export const gaussian = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());

@@ -42,7 +42,7 @@ export async function mount(stage, settings, kit) {
     context.textAlign = "center";
     context.textBaseline = "middle";
     codes.forEach(([x, y], i) => {
-      context.fillStyle = kit.PALETTE[labels[i] % kit.PALETTE.length];
+      context.fillStyle = kit.CLASSES[labels[i] % kit.CLASSES.length];
       context.fillText(labels[i], across(x), SIDE - across(y));
     });
     ground = context.getImageData(0, 0, map.width, map.height);

@@ -51,6 +51,7 @@ export async function mount(stage, settings, kit) {
   const draw = kit.redraws(async () => {
     if (way.length < 2) return;
     const { muted, line } = kit.colours();
+    const palette = kit.okabeIto();
     const x = positions(time);
     context.clearRect(0, 0, SIDE, SIDE);
     context.strokeStyle = muted;
@@ -70,7 +71,7 @@ export async function mount(stage, settings, kit) {
       context.stroke();
     }
     for (let i = 0; i < n; i += 1) {
-      context.fillStyle = kit.PALETTE[colours[i] % kit.PALETTE.length];
+      context.fillStyle = palette[colours[i] % palette.length];
       context.fillRect(across(x[2 * i]) - 1.5, SIDE - across(x[2 * i + 1]) - 1.5, 3, 3);
     }
     const share = Math.round(100 * arrived(x));
