@@ -1,0 +1,272 @@
+// A GAN on eight clusters that trains in the page: let it collapse, then cure it.
+
+import { COLLAPSE, CURE, LOSSES, ring } from "./gan-core.mjs";
+
+const SIDE = 340; // CSS pixels of the map
+const REACH = 3;
+const FIELD = 44; // places of D's field along a side
+const [WIDE, HIGH] = [340, 210]; // CSS pixels of the curves
+const LEFT = 34; // room for their axis
+const KEPT = 600; // points of a curve at most: beyond, two are made one
+const STILL = 1000; // milliseconds between two views, where less motion is wanted
+
+export async function mount(stage, settings, kit) {
+  const start = { ...COLLAPSE, seed: 0, ...settings };
+  const chosen = { ...start };
+  const { centres } = ring();
+  const announce = kit.announcer(stage);
+  const worker = new Worker(new URL("gan-worker.mjs", import.meta.url), { type: "module" });
+  const { canvas: map, context: onMap } = kit.sheet(SIDE, SIDE, "");
+  const { canvas: curves, context: onCurves } = kit.sheet(WIDE, HIGH, "");
+  const small = kit.make("canvas", { width: FIELD, height: FIELD }); // D's field, a pixel for each place; never shown
+  let view;
+  let running = false;
+  let seen; // of losses and clusters: [steps, d, g, clusters], thinned out as they grow
+  let round = 0; // counts resets
+  let each; // steps that one point of the curves stands for
+
+  const ask = (message = {}) => worker.postMessage({ settings: { ...chosen }, ...message, show: true });
+
+  function remember({ steps, d, g, covered }) {
+    const clusters = covered.filter(Boolean).length;
+    const first = steps - d.length;
+    for (let i = 0; i < d.length; i += 1) {
+      const step = first + i + 1;
+      const last = seen.at(-1);
+      if (last && last.count < each) {
+        last.d += (d[i] - last.d) / (last.count + 1);
+        last.g += (g[i] - last.g) / (last.count + 1);
+        Object.assign(last, { step, clusters, count: last.count + 1 });
+      } else seen.push({ step, d: d[i], g: g[i], clusters, count: 1 });
+    }
+    if (seen.length > KEPT) {
+      each *= 2;
+      seen = seen.flatMap((a, i) => {
+        const b = seen[i + 1];
+        if (i % 2) return [];
+        return b ? [{ ...b, d: (a.d + b.d) / 2, g: (a.g + b.g) / 2, count: a.count + b.count }] : [a];
+      });
+    }
+  }
+
+  const across = (value) => ((value + REACH) / (2 * REACH)) * SIDE;
+
+  function drawMap() {
+    const { text, ground, muted } = kit.colours();
+    onMap.fillStyle = ground;
+    onMap.fillRect(0, 0, SIDE, SIDE);
+    const pixels = small.getContext("2d").createImageData(FIELD, FIELD);
+    view.field.forEach((logit, i) => {
+      const sure = Math.tanh(logit / 2); // 2 D - 1: from -1, generated, to 1, real
+      pixels.data.set(sure > 0 ? [230, 159, 0] : [0, 114, 178], 4 * i);
+      pixels.data[4 * i + 3] = 150 * Math.abs(sure);
+    });
+    small.getContext("2d").putImageData(pixels, 0, 0);
+    onMap.drawImage(small, 0, 0, SIDE, SIDE);
+    centres.forEach(([a, b], k) => {
+      onMap.beginPath();
+      onMap.arc(across(a), SIDE - across(b), across(0.2) - across(0), 0, 2 * Math.PI);
+      onMap.lineWidth = view.covered[k] ? 3 : 1.2;
+      onMap.strokeStyle = view.covered[k] ? text : muted;
+      onMap.stroke();
+    });
+    onMap.fillStyle = text;
+    for (let i = 0; i < 2 * 500; i += 2) {
+      onMap.fillRect(across(view.samples[i]) - 1, SIDE - across(view.samples[i + 1]) - 1, 2, 2);
+    }
+  }
+
+  function drawCurves() {
+    const { text, ground, line } = kit.colours();
+    onCurves.fillStyle = ground;
+    onCurves.fillRect(0, 0, WIDE, HIGH);
+    onCurves.font = "11px system-ui, sans-serif";
+    const steps = Math.max(100, seen.at(-1)?.step ?? 0);
+    const x = (step) => LEFT + (step / steps) * (WIDE - LEFT - 6);
+    // Above, the losses, between what they reached in the last half: the first steps may be far off.
+    const late = seen.filter(({ step }) => step >= steps / 2).flatMap(({ d, g }) => [d, g]);
+    const [low, high] = [Math.min(0, ...late), Math.max(1, ...late)];
+    panel(20, 112, low, high, "loss", [["d", "D", "#0072B2"], ["g", "G", "#D55E00"]]);
+    panel(140, 190, 0, 8, "clusters", [["clusters", "", text]]);
+    onCurves.fillStyle = text;
+    onCurves.textAlign = "left";
+    onCurves.fillText("0", LEFT, HIGH - 5);
+    onCurves.textAlign = "right";
+    onCurves.fillText(`${steps} steps`, WIDE - 6, HIGH - 5);
+
+    function panel(top, bottom, least, most, title, lines) {
+      const y = (value) => bottom - ((Math.max(least, Math.min(most, value)) - least) / (most - least)) * (bottom - top);
+      onCurves.strokeStyle = line;
+      onCurves.lineWidth = 1;
+      onCurves.strokeRect(LEFT, top, WIDE - LEFT - 6, bottom - top);
+      onCurves.fillStyle = text;
+      onCurves.textAlign = "right";
+      onCurves.fillText(+most.toPrecision(2), LEFT - 4, top + 8);
+      onCurves.fillText(+least.toPrecision(2), LEFT - 4, bottom);
+      onCurves.textAlign = "left";
+      onCurves.fillText(title, LEFT, top - 5);
+      let right = WIDE - 8;
+      for (const [name, label, colour] of lines.toReversed()) {
+        onCurves.strokeStyle = colour;
+        onCurves.lineWidth = 1.5;
+        onCurves.beginPath();
+        for (const point of seen) onCurves.lineTo(x(point.step), y(point[name]));
+        onCurves.stroke();
+        if (!label) continue;
+        onCurves.beginPath();
+        onCurves.moveTo(right - 34, top - 9);
+        onCurves.lineTo(right - 14, top - 9);
+        onCurves.stroke();
+        onCurves.fillText(label, right - 10, top - 5);
+        right -= 44;
+      }
+    }
+  }
+
+  const times = [];
+  function draw() {
+    const started = performance.now();
+    drawMap();
+    drawCurves();
+    const clusters = view.covered.filter(Boolean).length;
+    const words = view.finite
+      ? `Step ${view.steps}: ${clusters} of ${centres.length} clusters covered.`
+      : `Step ${view.steps}: the numbers have run away. Reset, with a smaller rate or a penalty.`;
+    map.setAttribute("aria-label", `Map of samples, clusters and D's opinion. ${words}`);
+    const { d, g } = seen.at(-1) ?? {};
+    const losses = d === undefined ? "No step yet." : `Loss of D ${d.toFixed(2)}, of G ${g.toFixed(2)}.`;
+    curves.setAttribute("aria-label", `Losses and clusters over the steps. ${losses}`);
+    legend.textContent = `${words} ${losses}`;
+    Object.assign(stage.dataset, { steps: view.steps, clusters });
+    if (!running || view.steps % 200 < 20) announce(words);
+    times.push(performance.now() - started);
+    if (times.length > 100) times.shift();
+  }
+
+  let shown = 0;
+  let timer;
+  worker.onmessage = ({ data }) => {
+    if (data.round !== round) return; // of the run before the last reset
+    view = data;
+    remember(data);
+    if (running && !data.finite) setRunning(false);
+    const wait = running && kit.stillness() ? STILL - (performance.now() - shown) : 0;
+    clearTimeout(timer); // what comes before the last view was drawn takes its place
+    timer = setTimeout(
+      () =>
+        requestAnimationFrame(() => {
+          shown = performance.now();
+          draw();
+          if (running) ask();
+        }),
+      wait,
+    );
+  };
+  const failed = new Promise((_, reject) => {
+    worker.onerror = (error) => reject(new Error(error.message));
+  });
+
+  function setRunning(wanted) {
+    running = wanted;
+    runButton.textContent = running ? "Pause" : "Run";
+    ask({ run: running });
+  }
+  function reset() {
+    running = false;
+    runButton.textContent = "Run";
+    [seen, each] = [[], 1];
+    round += 1;
+    ask({ run: false, reset: { seed: chosen.seed, round } });
+  }
+  function choose(changes) {
+    Object.assign(chosen, changes);
+    loss.value = chosen.loss;
+    penalty.value = chosen.r1 ? (chosen.r2 ? "both" : "r1") : "none";
+    if (chosen.r1) gamma.value = chosen.r1;
+    rateG.value = Math.log10(chosen.rateG);
+    rateD.value = Math.log10(chosen.rateD);
+    beta1.value = chosen.beta1;
+    ask();
+  }
+
+  const runButton = kit.button("Run", () => setRunning(!running));
+  const buttons = kit.make(
+    "div",
+    { class: "buttons" },
+    runButton,
+    kit.button("One step", () => ask({ step: 1 })),
+    kit.button("Reset", reset),
+    kit.button("Let it collapse", () => {
+      choose(COLLAPSE);
+      reset();
+      setRunning(true);
+    }),
+    kit.button("Cure it", () => {
+      choose(CURE);
+      setRunning(true);
+    }),
+  );
+  const change = (name) => (value) => {
+    chosen[name] = value;
+    ask();
+  };
+  const loss = kit.choice(
+    {
+      label: "Loss",
+      options: Object.keys(LOSSES).map((name) => [name, name === "wasserstein" ? "wasserstein (needs a penalty)" : name.replace("_", "-")]),
+      value: chosen.loss,
+    },
+    change("loss"),
+  );
+  const charge = () => {
+    chosen.r1 = penalty.value === "none" ? 0 : gamma.value;
+    chosen.r2 = penalty.value === "both" ? gamma.value : 0;
+    ask();
+  };
+  const penalty = kit.choice(
+    { label: "Penalty", options: [["none", "none"], ["r1", "R1"], ["both", "R1 and R2"]], value: "none" },
+    charge,
+  );
+  const gamma = kit.slider({ label: "Its weight γ", min: 0.5, max: 10, step: 0.5, value: CURE.r1, show: String }, charge);
+  const asRate = (exponent) => (10 ** exponent).toPrecision(2);
+  const rate = (label, name) =>
+    kit.slider({ label, min: -4, max: -1.5, step: 0.05, value: Math.log10(chosen[name]), show: asRate }, (exponent) =>
+      change(name)(10 ** exponent),
+    );
+  const rateG = rate("Learning rate of G", "rateG");
+  const rateD = rate("Learning rate of D", "rateD");
+  const beta1 = kit.slider({ label: "Momentum β₁", min: 0, max: 0.95, step: 0.05, value: chosen.beta1 }, change("beta1"));
+  const seed = kit.slider({ label: "Random start", min: 0, max: 9, step: 1, value: chosen.seed, show: String }, (value) => {
+    chosen.seed = value;
+    reset();
+  });
+  const legend = kit.make("p", { class: "legend" });
+
+  stage.prepend(
+    kit.make(
+      "p",
+      { class: "hint" },
+      "Dots: samples. Circles: the data's clusters, bold where covered. Ground: D's opinion, orange where it says real, blue where it says generated.",
+    ),
+    kit.make(
+      "div",
+      { class: "side-by-side" },
+      kit.make("div", { class: "views" }, map, curves, legend),
+      kit.make("div", {}, buttons, loss, penalty, gamma, rateG, rateD, beta1, seed),
+    ),
+  );
+
+  // Nobody watches: nothing is computed.
+  const hide = () => running && setRunning(false);
+  document.addEventListener("visibilitychange", () => document.hidden && hide());
+  new IntersectionObserver(([entry]) => !entry.isIntersecting && hide()).observe(stage);
+  kit.onTheme(() => view && draw());
+
+  const first = new Promise((resolve) => {
+    const wait = setInterval(() => stage.dataset.steps !== undefined && (clearInterval(wait), resolve()), 20);
+  });
+  worker.postMessage({ field: { side: FIELD, reach: REACH } });
+  reset();
+  await Promise.race([first, failed]);
+  return { times, state: () => ({ steps: view.steps, covered: view.covered, running, chosen: { ...chosen } }) };
+}
