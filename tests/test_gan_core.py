@@ -22,11 +22,15 @@ pytestmark = pytest.mark.skipif(
     not shutil.which("node"), reason="Node.js is not installed: the page's GAN is not tested"
 )
 
+#: The page has the book's losses but for the one that is there to show how a logarithm is lost.
+LOSSES = [name for name in gan.LOSSES if name != "sigmoid_bce"]
+
 READ = """
 import * as core from "CORE";
 const arrays = (value) => Array.isArray(value) && typeof value[0] === "number" ? Float64Array.from(value)
   : value && typeof value === "object"
-    ? Array.isArray(value) ? value.map(arrays) : Object.fromEntries(Object.entries(value).map(([k, v]) => [k, arrays(v)]))
+    ? Array.isArray(value) ? value.map(arrays)
+      : Object.fromEntries(Object.entries(value).map(([k, v]) => [k, arrays(v)]))
     : value;
 const plain = (key, value) => ArrayBuffer.isView(value) ? Array.from(value) : value;
 let text = "";
@@ -95,12 +99,12 @@ def penalised(loss, D, x_real, x_fake, r1, r2):
 
 
 def test_the_losses_are_those_of_the_book():
-    assert in_node("return Object.keys(core.LOSSES)") == list(gan.LOSSES)
+    assert in_node("return Object.keys(core.LOSSES)") == LOSSES
 
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("r1", "r2"), [(0, 0), (5.0, 0), (2.0, 3.0)])
-@pytest.mark.parametrize("loss", gan.LOSSES)
+@pytest.mark.parametrize("loss", LOSSES)
 def test_gradient_of_the_discriminator_is_torchs(loss, r1, r2, seed):
     _, D, x_real, z = players(seed, hidden=5 + 3 * seed, n=4 + 5 * seed)
     x_fake = 2 * z - 0.3
@@ -115,7 +119,7 @@ def test_gradient_of_the_discriminator_is_torchs(loss, r1, r2, seed):
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("loss", gan.LOSSES)
+@pytest.mark.parametrize("loss", LOSSES)
 def test_gradient_of_the_generator_is_torchs(loss, seed):
     G, D, x_real, z = players(seed, hidden=5 + 3 * seed, n=4 + 5 * seed)
     with torch.no_grad():
@@ -147,8 +151,10 @@ def test_adam_is_torchs(beta1):
         adam.step()
     after = in_node(
         """const adam = new core.Adam(given.D);
-           for (let i = 0; i < 20; i += 1) adam.step(core.discriminatorGradient(given.D, given.real, given.fake, given.n,
-             { loss: "non_saturating", r1: 2 }).gradient, 3e-3, given.beta1);
+           const settings = { loss: "non_saturating", r1: 2 };
+           for (let i = 0; i < 20; i += 1)
+             adam.step(core.discriminatorGradient(given.D, given.real, given.fake, given.n, settings).gradient,
+               3e-3, given.beta1);
            return given.D""",
         D=before, real=flat(x_real), fake=flat(z), n=len(z), beta1=beta1,
     )  # fmt: skip
@@ -158,11 +164,14 @@ def test_adam_is_torchs(beta1):
 
 def test_clusters_are_counted_as_in_the_chapter():
     torch.manual_seed(0)
-    points = 2.2 * torch.randn(400, 2)
     centres = in_node("return core.ring().centres")
+    crowd = torch.tensor(centres)[
+        [0, 0, 0, 0, 0, 2, 2, 2, 5, 5, 5, 5, 5]
+    ]  # 5, 3 and 5 in 400: more than 1 %, less, more
+    points = torch.cat([crowd + 0.05 * torch.randn(13, 2), torch.randn(387, 2) / 4])
     distance = torch.cdist(points.double(), torch.tensor(centres).double())
     expected = ((distance < 0.2).double().mean(0) > 0.01).tolist()
-    assert 0 < sum(expected) < 8
+    assert [k for k, yes in enumerate(expected) if yes] == [0, 5]
     assert in_node("return core.covered(given.x, 400, core.ring().centres)", x=flat(points)) == expected
 
 
@@ -207,6 +216,7 @@ def test_a_step_moves_each_network_by_its_own_rate():
     body = """const moved = (rates) => { const game = new core.Game(1, { hidden: 8, batch: 16 });
                 const before = [game.G, game.D].map((net) => net.map(({ w }) => w.slice()));
                 game.step({ ...core.COLLAPSE, ...rates });
-                return [game.G, game.D].map((net, i) => net.some(({ w }, k) => w.some((v, j) => v !== before[i][k][j]))); };
+                const differs = (net, old) => net.some(({ w }, k) => w.some((v, j) => v !== old[k][j]));
+                return [game.G, game.D].map((net, i) => differs(net, before[i])); };
               return [moved({}), moved({ rateG: 0 }), moved({ rateD: 0 })]"""
     assert in_node(body) == [[True, True], [False, True], [True, False]]
