@@ -220,3 +220,17 @@ def test_a_step_moves_each_network_by_its_own_rate():
                 return [game.G, game.D].map((net, i) => differs(net, before[i])); };
               return [moved({}), moved({ rateG: 0 }), moved({ rateD: 0 })]"""
     assert in_node(body) == [[True, True], [False, True], [True, False]]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_it_collapses_and_is_cured(seed):
+    """What the two buttons promise: the cure is given to the collapsed run, as it is."""
+    body = """const game = new core.Game(given.seed), clusters = () => game.look().covered.filter(Boolean).length;
+              const play = (settings, steps) => {
+                for (let i = 0; i < steps; i += 1) game.step(settings); return clusters(); };
+              const ill = [play(core.COLLAPSE, 500), play(core.COLLAPSE, 300)];
+              play(core.CURE, 900);
+              return { ill, well: [1, 2, 3, 4, 5, 6].map(() => play(core.CURE, 100)) }"""
+    clusters = in_node(body, seed=seed)
+    assert max(clusters["ill"]) <= 2
+    assert np.mean(clusters["well"]) >= 5.5

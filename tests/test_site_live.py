@@ -175,11 +175,11 @@ def test_every_control_has_a_name(open_explorer, kind):
 def test_averaged_and_raw_weights_draw_different_pictures(open_explorer):
     page, explorer = open_explorer("interpolation")
     averaged = drawn(explorer)
-    explorer.get_by_label("Averaged weights").uncheck()
+    explorer.get_by_role("checkbox").uncheck()
     settled(page)
     raw = drawn(explorer)
     assert all(a != b for a, b in zip(averaged, raw, strict=True))
-    explorer.get_by_label("Averaged weights").check()
+    explorer.get_by_role("checkbox").check()
     settled(page)
     assert drawn(explorer) == averaged
 
@@ -254,6 +254,69 @@ def test_explorers_fit_a_phone(open_explorer, kind, scheme):
         if part.is_visible():
             inner = part.bounding_box()
             assert inner["x"] >= box["x"] - 1 and inner["x"] + inner["width"] <= box["x"] + box["width"] + 1
+
+
+def game(explorer):
+    return explorer.evaluate("e => e.api.state()")
+
+
+def test_the_gan_in_the_page_trains_when_asked_to(open_explorer):
+    page, explorer = open_explorer("gan-2d")
+    at_rest, stage = drawn(explorer), explorer.locator(".stage")
+    page.wait_for_timeout(500)
+    assert stage.get_attribute("data-steps") == "0" and drawn(explorer) == at_rest
+    explorer.get_by_role("button", name="One step").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".stage[data-steps='1']")
+    assert all(now != before for now, before in zip(drawn(explorer), at_rest, strict=True))
+    explorer.get_by_role("button", name="Run").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function(
+        "Number(document.querySelector('.explorer[data-kind=\"gan-2d\"] .stage').dataset.steps) > 40"
+    )
+    explorer.get_by_role("button", name="Pause").click()
+    page.wait_for_timeout(500)
+    stopped = game(explorer)["steps"]
+    page.wait_for_timeout(500)
+    assert game(explorer)["steps"] == stopped
+    explorer.get_by_role("button", name="Reset").click()
+    page.wait_for_selector(".stage[data-steps='0']")
+    settled(page)
+    assert drawn(explorer) == at_rest, "the same seed starts elsewhere"
+    explorer.get_by_label("Random start").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(500)
+    assert drawn(explorer) != at_rest
+
+
+def test_collapse_and_cure_set_the_controls(open_explorer):
+    page, explorer = open_explorer("gan-2d")
+    explorer.get_by_role("button", name="Cure it").click()
+    page.wait_for_timeout(500)
+    cured = game(explorer)["chosen"]
+    assert cured["r1"] > 0 and cured["beta1"] == 0 and game(explorer)["running"]
+    assert explorer.get_by_label("Penalty").input_value() == "r1"
+    assert float(explorer.get_by_label("Momentum").input_value()) == 0
+    explorer.get_by_role("button", name="Let it collapse").click()
+    page.wait_for_timeout(500)
+    assert game(explorer)["chosen"]["r1"] == 0 and explorer.get_by_label("Penalty").input_value() == "none"
+    explorer.get_by_label("Penalty").select_option("both")
+    chosen = game(explorer)["chosen"]
+    assert chosen["r1"] == chosen["r2"] > 0
+    explorer.get_by_role("button", name="Pause").click()
+
+
+def test_training_pauses_out_of_sight_and_draws_seldom_if_asked_to(open_explorer):
+    page, explorer = open_explorer("gan-2d", still=True)
+    explorer.get_by_role("button", name="Run", exact=True).click()
+    views = explorer.evaluate(
+        """async (e) => { const count = () => e.api.times.length, before = count();
+                          await new Promise(done => setTimeout(done, 2500)); return count() - before; }"""
+    )
+    assert 1 <= views <= 4
+    page.evaluate("scrollTo(0, 0)")
+    page.wait_for_timeout(500)
+    assert not game(explorer)["running"]
 
 
 def test_models_and_runtime_stay_small():

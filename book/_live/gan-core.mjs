@@ -266,8 +266,8 @@ export function covered(points, n, centres, near = 0.2, share = 0.01) {
 
 /** What the reader may choose, and what stands at first: a run that collapses. */
 export const COLLAPSE = { loss: "hinge", r1: 0, r2: 0, rateG: 0.008, rateD: 0.002, beta1: 0.9 };
-/** The cure: the same loss and rates with the penalty and without momentum. */
-export const CURE = { ...COLLAPSE, r1: 5, beta1: 0 };
+/** The cure: the same loss, with the penalty, without momentum, at one small rate for both. */
+export const CURE = { ...COLLAPSE, r1: 2, rateG: 0.003, rateD: 0.003, beta1: 0 };
 
 /** One generator against one discriminator, with data and noise of its own. */
 export class Game {
