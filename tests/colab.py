@@ -1,8 +1,9 @@
-"""What Colab gives a chapter: an environment with torch and little else, an empty folder, the repository by its address.
+"""What Colab gives a chapter: an environment with torch and little else, an empty folder, a repository by its address.
 
-The environment is real and made in seconds: its packages are hard links to those of the environment that runs the tests.
+The environment is real and made in seconds: its files are links to those of the one that runs the tests.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -20,9 +21,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 THERE = ("torch", "torchvision", "numpy", "matplotlib", "ipython", "ipykernel", "pip")
-KERNEL = (
-    '{"argv": ["PYTHON", "-m", "ipykernel_launcher", "-f", "{connection_file}"], "display_name": "", "language": ""}'
-)
+KERNEL = ("-m", "ipykernel_launcher", "-f", "{connection_file}")
 
 
 def with_dependencies(names):
@@ -57,7 +56,7 @@ def environment(folder, names=THERE):
             try:
                 os.link(source, target)
             except OSError:  # on another disk
-                shutil.copy(source, target)
+                target.symlink_to(source)
     return python
 
 
@@ -67,26 +66,13 @@ def repository(folder):
     Returns:
         dict of the environment variables in which git finds it by the book's address; the commit.
     """
-    listed = subprocess.run(
-        ["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        capture_output=True,
-        check=True,
-    ).stdout.decode()
+    listed = run("git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").stdout
     for name in filter(None, listed.split("\0")):
         if (ROOT / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
-    git = [
-        "git",
-        "-C",
-        str(folder),
-        "-c",
-        "user.name=a",
-        "-c",
-        "user.email=a@example.org",
-        "-c",
-        "commit.gpgsign=false",
-    ]
+    who = ("user.name=a", "user.email=a@example.org", "commit.gpgsign=false")
+    git = ["git", "-C", folder, *(part for setting in who for part in ("-c", setting))]
     for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "The working tree"]):
         run(*git, *command)
     key, value = f"url.{folder.as_uri()}.insteadOf", address.REPOSITORY
@@ -117,11 +103,12 @@ def execute(notebook, python, folder, variables):
     """
     kernels = folder.parent / f"kernels-{folder.name}"
     (kernels / "colab").mkdir(parents=True)
-    (kernels / "colab" / "kernel.json").write_text(KERNEL.replace("PYTHON", python.as_posix()))
+    specification = {"argv": [str(python), *KERNEL], "display_name": "Colab", "language": "python"}
+    (kernels / "colab" / "kernel.json").write_text(json.dumps(specification))
     manager = AsyncKernelManager(kernel_name="colab", kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(kernels)]))
     folder.mkdir()
     nbformat.write(notebook, folder / "chapter.ipynb")
     client = NotebookClient(notebook, km=manager, timeout=1800, resources={"metadata": {"path": str(folder)}})
-    client.execute(env=settings(**variables))
+    client.execute(env=settings(**variables), cleanup_kc=True)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     return "".join(output.text for output in outputs if output.output_type == "stream")

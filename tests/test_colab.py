@@ -15,9 +15,11 @@ from filelock import FileLock
 
 CHAPTERS = sorted(path for path in (colab.ROOT / "book").glob("*.ipynb") if path.stem != "references")
 WHOLE = [path.stem for path in CHAPTERS] if os.environ.get("GENIMG_COLAB") == "all" else ["index"]
-LIST = "import json, sys; from importlib import metadata; import torch, os; " + (
-    "print(json.dumps([sys.prefix, os.stat(torch.__file__).st_ino, {d.name: d.version for d in metadata.distributions()}]))"
-)
+LIST = """
+import json, os, sys, torch
+from importlib import metadata
+print(json.dumps([sys.prefix, os.stat(torch.__file__).st_ino, {d.name: d.version for d in metadata.distributions()}]))
+"""
 
 
 def chapter(path, cells=None):
