@@ -30,10 +30,10 @@ found = util.find_spec("genimg")
 if found is None:
     print("Installing genimg from", repository)
     kept = [f"{name}=={metadata.version(name)}" for name in ("torch", "torchvision", "numpy") if util.find_spec(name)]
-    pip = [sys.executable, "-m", "pip", "install", "-q", f"genimg[errata] @ git+{repository}", *kept]
-    done = subprocess.run(pip, capture_output=True, text=True)
+    pip = [sys.executable, "-m", "pip", "install", f"genimg[errata] @ git+{repository}", *kept]
+    done = subprocess.run(pip, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
-        raise ImportError(f"genimg could not be installed. pip says:\\n{done.stderr}")
+        raise ImportError(f"genimg could not be installed. pip says:\\n{done.stdout}")
     invalidate_caches()
 elif not any(Path(folder, "exercises").exists() for folder in found.submodule_search_locations or ()):
     raise ImportError(f"Not the book's: {found}. Remove it (pip uninstall genimg), restart, and run this cell again.")
