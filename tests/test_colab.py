@@ -6,6 +6,7 @@ runs all of them whole, which takes as long as building the site.
 
 import json
 import os
+import shutil
 
 import address  # of book/_ext, as conftest.py arranges
 import colab
@@ -40,7 +41,8 @@ def place(tmp_path_factory):
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "colab"
     with FileLock(folder.with_suffix(".lock")):
-        if not folder.exists():
+        if not (folder / "made.json").exists():
+            shutil.rmtree(folder, ignore_errors=True)  # what another process could not finish
             (folder / "repository").mkdir(parents=True)
             made = _make(folder)
             (folder / "made.json").write_text(json.dumps(made))
