@@ -1,6 +1,7 @@
 """Where a run happens and what it leaves as proof: device, scale, seeds, number format, source shown, stamp."""
 
 import inspect
+import json
 import os
 import platform
 import random
@@ -153,11 +154,17 @@ def stamp():
 
 
 def commit():
-    """Short commit of the checkout that genimg runs from, "+" if it has changes, "unknown" outside one."""
+    """Short commit of the checkout that genimg runs from, "+" if it has changes, or of the repository that pip took.
+
+    "unknown" where neither is known.
+    """
+    checkout = Path(__file__).parents[1]
+    if not (checkout / ".git").exists():  # asked there, git would tell of a repository around the environment
+        return _installed_commit() or "unknown"
 
     def git(*arguments):
         return subprocess.run(
-            ["git", "-C", str(Path(__file__).parent), *arguments], capture_output=True, text=True, check=True
+            ["git", "-C", str(checkout), *arguments], capture_output=True, text=True, check=True
         ).stdout.strip()
 
     try:
@@ -184,6 +191,20 @@ def _seed_from_environment(seed):
         return int(text)
     except ValueError:
         raise ValueError(f"GENIMG_SEED is {text!r}; it has to be a whole number") from None
+
+
+def _installed_commit():
+    """What pip noted of an installation from a repository, None of any other (PEP 610)."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        installed = distribution("genimg")
+    except PackageNotFoundError:
+        return None
+    if Path(installed.locate_file("genimg")) != Path(__file__).parent:
+        return None
+    note = json.loads(installed.read_text("direct_url.json") or "{}")
+    return note.get("vcs_info", {}).get("commit_id", "")[:7]
 
 
 def _version():

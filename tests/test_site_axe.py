@@ -1,4 +1,4 @@
-"""The articles of the built site before axe-core, which finds what keeps readers out who see, hear or point otherwise."""
+"""Articles of the built site before axe-core, which finds what keeps readers out who see, hear or point otherwise."""
 
 import sys
 from pathlib import Path
