@@ -142,7 +142,7 @@ def _version(name):
 # The Sphinx extension.
 
 
-def _chapters(app, docnames):
+def chapters_of(app, docnames):
     paths = {docname: Path(app.env.doc2path(docname)) for docname in docnames}
     return {d: p for d, p in paths.items() if p.suffix == ".ipynb" and code_cells(json.loads(p.read_text("utf-8")))}
 
@@ -150,7 +150,7 @@ def _chapters(app, docnames):
 def _read_again(app, env, added, changed, removed):
     """Names the chapters whose outputs are out of date although their files are not."""
     shown = getattr(env, "executed_copies", {})
-    chapters = _chapters(app, env.found_docs - added)
+    chapters = chapters_of(app, env.found_docs - added)
     return [d for d, path in chapters.items() if d not in shown or shown[d] != _print_of(copy_of(path, key(path)))]
 
 
@@ -163,7 +163,7 @@ def _execute_missing(app, env, docnames):
     from sphinx.errors import SphinxError
     from sphinx.util import logging
 
-    chapters = _chapters(app, docnames)
+    chapters = chapters_of(app, docnames)
     keys = {docname: key(path) for docname, path in chapters.items()}
     missing = [path for docname, path in chapters.items() if not copy_of(path, keys[docname]).exists()]
     tell = logging.getLogger(__name__).info
@@ -195,7 +195,7 @@ def put_in(notebook, copy):
 
 def _put_outputs_in(app, docname, source):
     """Gives Sphinx the chapter as it stands in the sources with the outputs of its executed copy."""
-    if docname not in _chapters(app, [docname]):
+    if docname not in chapters_of(app, [docname]):
         return
     notebook = json.loads(source[0])
     put_in(notebook, executed_copy(app, docname))
