@@ -17,6 +17,7 @@ import torch
 from genimg import files, plots, runtime
 from genimg.errors import RunError
 
+#: Where records are kept in a checkout.
 FOLDER = Path("book") / "records"
 
 

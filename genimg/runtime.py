@@ -15,7 +15,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+#: A laptop's scale, and a GPU's.
 SCALES = ("cpu", "gpu")
+#: The media type of a stamp's data in a notebook's output.
 STAMP = "application/vnd.genimg.stamp+json"
 
 
