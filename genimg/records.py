@@ -17,6 +17,7 @@ import torch
 from genimg import files, plots, runtime
 from genimg.errors import RunError
 
+#: Where records are kept in a checkout.
 FOLDER = Path("book") / "records"
 INSTALLED = Path(__file__).parent / "recorded"  # a copy of that folder, where the package is not run from a checkout
 
