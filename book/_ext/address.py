@@ -12,6 +12,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 REPOSITORY = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]["Repository"]
 OWNER_AND_NAME = REPOSITORY.removeprefix("https://github.com/")
+#: Where GitHub Pages shows what the workflow publishes.
+SITE = "https://{}.github.io/{}/".format(*OWNER_AND_NAME.split("/"))
 COLAB = "https://colab.research.google.com"
 LINK = re.compile(r"(https://(?:github\.com|colab\.research\.google\.com/github)/)[\w-]+/[\w.-]*\w")
 
