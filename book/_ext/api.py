@@ -12,11 +12,11 @@ from sphinx.ext import autodoc
 from sphinx.pycode import ModuleAnalyzer
 
 LONGEST_VALUE = 80
-MARKUP = re.compile(r"(`[^`]*`)|([*|]|(?<=\w)_(?!\w))")
+MARKUP = re.compile(r"(`[^`]*`)|([*|\"]|(?<=\w)_(?!\w))")
 
 
 def as_plain_text(line):
-    """Escapes what stands outside backticks and would be markup."""
+    """Escapes what stands outside backticks and would be markup, or a quotation mark made round."""
     return MARKUP.sub(lambda found: found[1] or f"\\{found[2]}", line)
 
 
