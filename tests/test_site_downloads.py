@@ -49,7 +49,9 @@ def test_the_button_offers_the_chapter_as_committed(path):
     nbformat.validate(offer)
     assert offer["nbformat"] == 4
     for kind in ("markdown", "code"):
-        assert [cell["source"] for cell in cells_of(offer, kind)] == [cell["source"] for cell in cells_of(chapter, kind)]
+        assert [cell["source"] for cell in cells_of(offer, kind)] == [
+            cell["source"] for cell in cells_of(chapter, kind)
+        ]
     assert [cell["id"] for cell in offer["cells"]] == [cell["id"] for cell in chapter["cells"]]
 
 

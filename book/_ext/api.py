@@ -25,7 +25,8 @@ def constants(code):
     found = {}
     for statement in ast.parse(code).body:
         targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
-        names = [name.id for target in targets if target for name in ast.walk(target) if isinstance(name, ast.Name)]
+        parts = [part for target in targets if target for part in ast.walk(target)]
+        names = [part.id for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)]
         lines = statement.lineno, statement.end_lineno
         found |= {name: lines for name in names if re.fullmatch("[A-Z][A-Z_]*", name)}
     return found
