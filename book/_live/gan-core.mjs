@@ -142,7 +142,7 @@ const softplus = (l) => Math.max(l, 0) + Math.log1p(Math.exp(-Math.abs(l)));
 
 /**
  * The losses of one pair of logits, as in genimg.gan.LOSSES, with their slopes: D's as [loss, d/d real, d/d fake], G's
- * as [loss, d/d fake].
+ * as [loss, d/d fake]. `relative`: D's loss knows only the difference of the two, which leaves their level open.
  */
 export const LOSSES = {
   minimax: {
@@ -164,10 +164,12 @@ export const LOSSES = {
   wasserstein: {
     d: (real, fake) => [fake - real, -1, 1],
     g: (real, fake) => [-fake, -1],
+    relative: true,
   },
   relativistic: {
     d: (real, fake) => [softplus(fake - real), -sigmoid(fake - real), sigmoid(fake - real)],
     g: (real, fake) => [softplus(real - fake), -sigmoid(real - fake)],
+    relative: true,
   },
 };
 
@@ -264,10 +266,10 @@ export function covered(points, n, centres, near = 0.2, share = 0.01) {
   });
 }
 
-/** What the reader may choose, and what stands at first: a run that collapses. */
-export const COLLAPSE = { loss: "hinge", r1: 0, r2: 0, rateG: 0.008, rateD: 0.002, beta1: 0.9 };
-/** The cure: the same loss, with the penalty, without momentum, at one small rate for both. */
-export const CURE = { ...COLLAPSE, r1: 2, rateG: 0.003, rateD: 0.003, beta1: 0 };
+/** What the reader may choose, and what stands at first: a run that collapses, as G is four times as fast as D. */
+export const COLLAPSE = { loss: "hinge", r1: 0, r2: 0, rateG: 0.002, rateD: 0.0005, beta1: 0.5 };
+/** The cure: the penalty, and nothing else. */
+export const CURE = { ...COLLAPSE, r1: 10 };
 
 /** One generator against one discriminator, with data and noise of its own. */
 export class Game {
@@ -306,8 +308,11 @@ export class Game {
     return { points, covered: covered(points, 1000, this.data.centres), finite: points.every(Number.isFinite) };
   }
 
-  /** D's logit on a lattice of side^2 places over the square from -reach to reach, rows from the top. */
-  field(side, reach) {
+  /**
+   * D's logit on a lattice of side^2 places over the square from -reach to reach, rows from the top. With a loss that
+   * leaves the level open, the middle between clusters and samples counts as 0.
+   */
+  field(side, reach, loss) {
     const places = new Float64Array(2 * side * side);
     for (let row = 0; row < side; row += 1) {
       for (let column = 0; column < side; column += 1) {
@@ -316,6 +321,15 @@ export class Game {
         places[i + 1] = reach - ((row + 0.5) / side) * 2 * reach;
       }
     }
-    return forward(this.D, places, side * side).at(-1);
+    const logits = forward(this.D, places, side * side).at(-1);
+    if (!LOSSES[loss].relative) return logits;
+    const middle = (this.opinion(Float64Array.from(this.data.centres.flat())) + this.opinion(this.look().points)) / 2;
+    return logits.map((logit) => logit - middle);
+  }
+
+  /** D's mean logit at some points. */
+  opinion(points) {
+    const n = points.length / 2;
+    return forward(this.D, points, n).at(-1).reduce((sum, logit) => sum + logit / n, 0);
   }
 }

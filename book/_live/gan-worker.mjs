@@ -8,7 +8,7 @@
 
 import { Game } from "./gan-core.mjs";
 
-const SLICE = 12; // milliseconds of training between two looks at the messages
+const SLICE = 24; // milliseconds of training between two looks at the messages
 
 let game;
 let round;
@@ -33,7 +33,7 @@ function show() {
     steps: game.steps,
     ...losses,
     samples: Float32Array.from(points),
-    field: Float32Array.from(game.field(field.side, field.reach)),
+    field: Float32Array.from(game.field(field.side, field.reach, settings.loss)),
     covered,
     finite,
   };
