@@ -5,6 +5,7 @@ import torch.nn.functional as F
 
 from genimg import distributed
 
+#: Names of differentiable augmentations; see `diff_augment`.
 POLICIES = ("colour", "translation", "cutout")
 
 

@@ -10,8 +10,10 @@ from genimg.diagnostics import Diagnosis
 from genimg.metrics import checkerboard
 from genimg.model import has_batch_norm
 
-COMPARED = 2000  # of the training pictures at most
-SIDE = 32  # larger pictures are compared at this size
+#: At most so many of the training pictures are compared.
+COMPARED = 2000
+#: Larger pictures are compared at this size.
+SIDE = 32
 
 
 @torch.no_grad()

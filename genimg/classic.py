@@ -11,9 +11,13 @@ from torch import nn
 #: The text's dense layer. 1024 = 16 * 8 * 8, so that a reshape to (16, 8, 8) is all that stands before the first
 #: transposed convolution (the text has no reshape).
 DENSE = 1024
+#: Height and width of the smallest maps.
 BOTTOM = 8
+#: Sizes of pictures that the networks are built for.
 SIZES = (32, 64, 128, 256)
+#: Which levels have batch normalisation; see `Down`.
 NORMS = ("all", "not_first", "none")
+#: How a map is doubled, by a transposed convolution, or by repeating pixels before a plain one.
 UPSAMPLINGS = ("transposed", "nearest")
 
 

@@ -28,7 +28,7 @@ DIMS = 64
 #: Factor of shapes -> classes that its head tells apart. The angle counts within the shape's period.
 BINS = {"kind": len(shapes.KINDS), "hue": 12, "ground": 8, "x": 8, "y": 8, "radius": 6, "angle": 6}
 
-#: What the shapes' classifier is trained on: wider than what `shapes` draws when nothing is said.
+#: What the shapes' classifier is trained on, wider than what `shapes` draws when nothing is said.
 RANGES = {"x": (-0.22, 0.22), "y": (-0.22, 0.22), "radius": (0.14, 0.40)}
 
 
@@ -44,6 +44,7 @@ class Spec:
     lr: float = 3e-3
 
 
+#: Source -> what its classifier is.
 SPECS = {"digits": Spec(16, 1, {"digit": 10}, 1500), "shapes": Spec(32, 3, BINS, 3000)}
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+#: Layers whose multiplications are counted.
 COUNTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
 
 

@@ -12,10 +12,14 @@ from torch import Tensor
 from genimg import shapes
 from genimg.errors import DataError
 
+#: Sources that need no network.
 DIGITS, PHOTOS, SHAPES = "digits", "photos", "shapes"
+#: Source that is downloaded once -> its name in torchvision.
 DOWNLOADED = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10"}
+#: All sources but folders.
 SOURCES = (DIGITS, PHOTOS, SHAPES, *DOWNLOADED)
 
+#: Bounds of the width and height of pictures, in pixels.
 SMALLEST, LARGEST = 8, 1024
 
 

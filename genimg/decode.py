@@ -14,9 +14,10 @@ from genimg.errors import DataError, reason, shown
 #: Pillow's readers for what `folder.find` takes. One of its many others would hand a file to another program.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 
+#: How a picture that is not square becomes one; see `decode`.
 FITS = ("crop", "pad")
 
-#: Larger ones are refused: a small file can claim to be a picture that fills the memory.
+#: Larger ones are refused, since a small file can claim to be a picture that fills the memory.
 MOST_PIXELS, MOST_BYTES = 150_000_000, 2_000_000_000
 
 #: A picture of more pixels is read with no other large one beside it.

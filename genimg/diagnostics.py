@@ -14,9 +14,12 @@ import torch
 
 from genimg import distributed
 
-MEASURES = ("told_apart", "spread", "shift", "code")  # what `step` returns besides losses
-EVERY = 4  # steps from one of these measurements to the next
-WINDOWS = 3  # readings of the losses that have to agree before something is said of a run
+#: What `step` returns besides losses.
+MEASURES = ("told_apart", "spread", "shift", "code")
+#: Steps from one of these measurements to the next.
+EVERY = 4
+#: Readings of the losses that have to agree before something is said of a run.
+WINDOWS = 3
 
 
 @dataclass(frozen=True)
@@ -257,7 +260,7 @@ def _mismatch(model, recent):
         )
 
 
-#: From the more particular to the more general: the first that fits is told.
+#: From the more particular to the more general, of which the first that fits is told.
 RULES = (_behind, _collapse, _won, _chase, _averaged, _collapsed_posterior, _sigma_ignored, _mismatch)
 
 

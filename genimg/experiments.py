@@ -13,10 +13,11 @@ from genimg import classic, data, gan, metrics, oracle, runtime, training, vae
 #: Shapes that do not blend into each other; see the chapter on GANs.
 KINDS = ("square", "triangle", "ring")
 
+#: The source text's GAN, as `build_gan` takes it.
 TEXT_GAN = dict(loss="sigmoid_bce", norm="all", up="transposed", lr=2e-4, betas=(0.5, 0.999), r1=0.0)
 
-#: Name -> what differs from the text's GAN. The last two need a discriminator without batch norm: a penalty per
-#: picture means nothing where a picture's score depends on its neighbours.
+#: Name -> what differs from the text's GAN. The last two need a discriminator without batch norm, as a penalty
+#: per picture means nothing where a picture's score depends on its neighbours.
 GAN_FACTORS = {
     "text": {},
     "logits": {"loss": "non_saturating"},
@@ -30,6 +31,7 @@ GAN_FACTORS = {
     },
 }  # fmt: skip
 
+#: The source text's VAE, as `build_vae` takes it.
 TEXT_VAE = dict(sigma=1.0, up="transposed", norm="all", lr=2e-4, betas=(0.5, 0.999))
 
 #: Name -> what differs from the text's VAE with a sum over pixels. "mean" is what averaging over the D numbers of a

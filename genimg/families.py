@@ -32,7 +32,7 @@ SECONDS = {"digits": 90.0, "shapes": 120.0}
 #: A VAE's decoder fed with draws from a mixture fitted to the codes of the training pictures, instead of the prior.
 FITTED = "VAE, fitted codes"
 
-#: Training pictures scored as if they were samples: the floor, and its spread over draws of so many pictures.
+#: Training pictures scored as if they were samples, which is the floor, and its spread over draws of so many pictures.
 REAL = "real pictures"
 
 

@@ -20,7 +20,8 @@ from genimg.model import Model
 from genimg.unet import UNet
 from genimg.vae import BIN, bits_per_dim, log_gaussian
 
-SOLVERS = {"euler": 1, "heun": 2}  # name -> evaluations of the velocity a step
+#: Name -> evaluations of the velocity a step.
+SOLVERS = {"euler": 1, "heun": 2}
 
 
 def interpolate(x_0, x_1, t):
@@ -48,6 +49,7 @@ def logit_normal_times(n, generator=None, device=None, mean=0.0, std=1.0):
     return torch.sigmoid(mean + std * torch.randn(n, generator=generator, device=device))
 
 
+#: Name -> function from n to n times that a batch is trained at, each in [0, 1].
 TIMES = {"uniform": uniform_times, "logit_normal": logit_normal_times}
 
 
@@ -174,6 +176,7 @@ def per_sample(t, x):
     return t.reshape(-1, *[1] * (x.dim() - 1)) if t.dim() else t
 
 
+#: What a flow's network gives, the velocity, or the picture at the end of the path.
 PREDICTS = ("velocity", "denoised")
 
 

@@ -250,6 +250,7 @@ class GAN(Model):
         return losses
 
     def d_step(self, x_real):
+        """One update of D, with the penalties on the steps that compute them; returns what of `step` is D's."""
         with self.autocast(), torch.no_grad():  # no gradient of D's loss may reach G
             x_fake = self.generator(distributed.rows(self.noise, len(x_real)))
         looked_at = self.steps_done % diagnostics.EVERY == 0
@@ -284,6 +285,7 @@ class GAN(Model):
         return {name: value.detach() for name, value in losses.items()}
 
     def g_step(self, x_real):
+        """One update of G against D as it now is; returns {"loss_g": 0-d tensor}."""
         self.discriminator.requires_grad_(False)  # G's loss trains G alone: D's gradients would be thrown away
         with self.autocast():
             x_fake = self.net("generator", fast=True)(distributed.rows(self.noise, len(x_real)))

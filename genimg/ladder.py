@@ -125,6 +125,7 @@ class Runner:
         return x.contiguous(memory_format=torch.channels_last) if self.loop.channels_last else x
 
     def z(self):
+        """The noise of the next batch, (N, z_dim)."""
         return torch.randn(self.batch, self.g.z_dim, generator=self.noise, device=self.device)
 
     def step(self):

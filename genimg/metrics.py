@@ -18,8 +18,9 @@ from genimg.progress import Progress
 
 #: Numbers in one block of a distance or kernel matrix (32 MB).
 BLOCK = 2**22
-#: Multiplications from which on a comparison shows how far it is: some seconds.
+#: Multiplications from which on a comparison shows how far it is, some seconds' worth.
 LONG = 2e10
+#: The distance from 1 to the next larger float64.
 EPS = torch.finfo(torch.float64).eps
 
 

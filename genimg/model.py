@@ -13,11 +13,8 @@ from genimg import distributed, runtime
 class Model(nn.Module):
     """What GAN, VAE and Flow have in common.
 
-    A subclass names in `averaged` the submodules whose weights are averaged, and has:
-        optimisers() -> dict name -> torch optimiser, made once the parameters are on their device;
-        step(x) -> dict name -> 0-d detached tensor, after updating the weights on the batch (N, C, H, W);
-        noise(n, generator) -> what a sample is made of, drawn from N(0, I): (n, z_dim), of a Flow (n, C, H, W);
-        sample(n) or sample(z=noise) -> (n, C, H, W) in [-1, 1].
+    A subclass names in `averaged` the submodules whose weights are averaged, and has `optimisers`, `step`, `noise` and
+    `sample`, which also takes the noise itself: `sample(z=noise)`.
 
     Where `classes` is above 0, `step` also takes the labels of the batch. `quick` says that a sample takes one pass, so
     that `fit` may look at some when it is done.
@@ -96,15 +93,19 @@ class Model(nn.Module):
         them from some batches of pictures (N, C, H, W)."""
 
     def optimisers(self):
+        """Name -> torch optimiser, made once the parameters are on their device."""
         raise NotImplementedError
 
     def step(self, x):
+        """Update the weights on a batch (N, C, H, W) in [-1, 1]; returns name -> 0-d detached tensor."""
         raise NotImplementedError
 
     def noise(self, n, generator=None):
+        """What n samples are made of, drawn from N(0, I): (n, z_dim), of a Flow (n, C, H, W)."""
         raise NotImplementedError
 
     def sample(self, n=None, seed=None):
+        """Pictures (n, C, H, W) in [-1, 1]."""
         raise NotImplementedError
 
 

@@ -24,6 +24,7 @@ ANGLES = 6
 #: A picture counts as a shape when it is redrawn within this root mean squared error (grey levels 0 to 1).
 REDRAWN_WITHIN = 0.06
 
+#: Factors that gradient descent refines.
 REFINED = ("x", "y", "radius", "angle", "hue", "ground")
 
 

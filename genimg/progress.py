@@ -45,6 +45,7 @@ class Progress:
             self.bar.n = self.bar.initial = step
 
     def update(self, step, means=()):
+        """So many steps are done; `means` are the losses to show, name -> float."""
         self.means = dict(means)
         if self.bar:
             self.bar.set_postfix_str(self._losses(), refresh=False)

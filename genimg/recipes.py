@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from genimg import augment, classic, flow, gan, vae
 from genimg.errors import RunError
 
+#: What can be trained.
 FAMILIES = ("gan", "vae", "flow")
+#: The book's networks, or those of the source text.
 NETWORKS = ("book", "text")
 
 
@@ -98,6 +100,11 @@ class Recipe:
         return recipe
 
     def check(self):
+        """Hold every setting to its rule.
+
+        Raises:
+            RunError: a setting that no run can have; the message names it and what it may be.
+        """
         sizes = classic.SIZES if self.networks == "text" else (8, 16, 32, 64, 128, 256)
         rules = {
             "family": (self.family in FAMILIES, f"one of {', '.join(FAMILIES)}"),

@@ -17,7 +17,9 @@ import torch
 from genimg import files, plots, runtime
 from genimg.errors import RunError
 
+#: Where records are kept in a checkout.
 FOLDER = Path("book") / "records"
+INSTALLED = Path(__file__).parent / "recorded"  # a copy of that folder, where the package is not run from a checkout
 
 
 @dataclass(frozen=True)
@@ -125,18 +127,22 @@ def write(name, command, results, samples, started, device=None, folder=FOLDER):
     files.write_text(Path(folder) / f"{name}.json", json.dumps(record, indent=1) + "\n")
 
 
-def show(name, command, folder="records"):
+def show(name, command, folder=None):
     """Print a record's stamp and return the record, or say that there is none yet, and how to make it.
 
     Args:
         command: what makes it; a record made otherwise is told apart by its own.
-        folder: beside the page.
+        folder: of the records; None: `records` beside the page, or else what was installed with the package.
 
     Returns:
         Record; without one an empty Record, which is false.
+
+    Raises:
+        RunError: the file is not a record.
     """
-    path = Path(folder) / f"{name}.json"
-    if not path.exists():
+    folders = [Path("records"), INSTALLED] if folder is None else [Path(folder)]
+    path = next((path for path in (place / f"{name}.json" for place in folders) if path.exists()), None)
+    if path is None:
         print(f"No record of {name} yet. This command makes it:\n  {command}")
         return Record({}, (), None)
     record = files.read_json(path)

@@ -25,8 +25,11 @@ from genimg.progress import Progress
 from genimg.recipes import Recipe
 from genimg.training import Training
 
+#: Names of files in a run's folder.
 CONFIG, CHECKPOINT, PREVIOUS = "config.json", "checkpoint.pt", "checkpoint.previous.pt"
+#: Names of files and of the folder of pictures in a run's folder.
 WEIGHTS, HISTORY, SAMPLES = "weights.safetensors", "history.csv", "samples"
+#: What a checkpoint says that it is.
 FORMAT = "genimg checkpoint 1"
 
 

@@ -1,6 +1,8 @@
 """Where a run happens and what it leaves as proof: device, scale, seeds, number format, source shown, stamp."""
 
 import inspect
+import json
+import math
 import os
 import platform
 import random
@@ -14,7 +16,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+#: A laptop's scale, and a GPU's.
 SCALES = ("cpu", "gpu")
+#: The media type of a stamp's data in a notebook's output.
+STAMP = "application/vnd.genimg.stamp+json"
 
 
 @dataclass(frozen=True)
@@ -125,7 +130,9 @@ def show(*objects):
 
 
 def stamp():
-    """Print what produced the page: commit, versions, device, seed, scale, seconds and peak memory.
+    """Print what produced the page: commit, versions, device, seed, scale, seconds, peak memory and date.
+
+    In a notebook the output carries the same as data (media type `STAMP`), which the site's page "What ran" gathers.
 
     Raises:
         RuntimeError: called before `setup`.
@@ -133,31 +140,71 @@ def stamp():
     """
     if _current is None:
         raise RuntimeError("stamp() tells about a run: call genimg.setup() first")
-    run, seconds, peak = _current, time.perf_counter() - _current.started, peak_memory_gb()
-    of_minutes = f" (budget {run.minutes:g} min)" if run.minutes else ""
-    of_memory = f" (budget {run.memory_gb:g} GB)" if run.memory_gb else ""
-    versions = f"Python {platform.python_version()}, torch {torch.__version__}, NumPy {np.__version__}"
-    lines = {
-        "genimg": f"{_version()}, commit {commit()}",
-        "versions": versions,
-        "device": f"{device_name(run.device)}, {str(fast_dtype(run.device)).removeprefix('torch.')}",
-        "run": f"scale {run.scale}, seed {run.seed}, {torch.get_num_threads()} thread(s)",
-        "time": f"{seconds:.0f} s{of_minutes}",
-        "memory": f"{peak:.2f} GB at its peak{of_memory}",
+    told = _told(_current)
+    text = _in_words(told)
+    if _in_notebook():
+        from IPython.display import display
+
+        display({"text/plain": text, STAMP: told}, raw=True)
+    else:
+        print(text)
+    budget, peak = told["budget_memory_gb"], told["memory_gb"]
+    if budget and peak and told["scale"] == "cpu" and peak > budget:
+        raise MemoryError(f"this run peaked at {peak:.2f} GB; its budget says {budget:g} GB")
+
+
+def _told(run):
+    """What `stamp` tells of a run, as JSON knows it; None for what was not stated or cannot be known."""
+    peak = peak_memory_gb()
+    return {
+        "genimg": _version(),
+        "commit": commit(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "device": device_name(run.device),
+        "precision": str(fast_dtype(run.device)).removeprefix("torch."),
+        "scale": run.scale,
+        "seed": run.seed,
+        "threads": torch.get_num_threads(),
+        "seconds": time.perf_counter() - run.started,
+        "budget_minutes": run.minutes,
+        "memory_gb": None if math.isnan(peak) else peak,
+        "budget_memory_gb": run.memory_gb,
+        "gpu_memory_gb": torch.cuda.max_memory_allocated() / 1e9 if run.device.type == "cuda" else None,
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
     }
-    if run.device.type == "cuda":
-        lines["memory"] += f", {torch.cuda.max_memory_allocated() / 1e9:.2f} GB on the GPU"
-    print("\n".join(f"{name:9s}{value}" for name, value in lines.items()))
-    if run.memory_gb and run.scale == "cpu" and peak > run.memory_gb:
-        raise MemoryError(f"this run peaked at {peak:.2f} GB; its budget says {run.memory_gb:g} GB")
+
+
+def _in_words(told):
+    """The stamp as lines of text."""
+    of_minutes = f" (budget {told['budget_minutes']:g} min)" if told["budget_minutes"] else ""
+    of_memory = f" (budget {told['budget_memory_gb']:g} GB)" if told["budget_memory_gb"] else ""
+    peak = "unknown" if told["memory_gb"] is None else f"{told['memory_gb']:.2f} GB at its peak"
+    on_gpu = "" if told["gpu_memory_gb"] is None else f", {told['gpu_memory_gb']:.2f} GB on the GPU"
+    lines = {
+        "genimg": f"{told['genimg']}, commit {told['commit']}",
+        "versions": f"Python {told['python']}, torch {told['torch']}, NumPy {told['numpy']}",
+        "device": f"{told['device']}, {told['precision']}",
+        "run": f"scale {told['scale']}, seed {told['seed']}, {told['threads']} thread(s)",
+        "time": f"{told['seconds']:.0f} s{of_minutes}, {told['date']}",
+        "memory": f"{peak}{of_memory}{on_gpu}",
+    }
+    return "\n".join(f"{name:9s}{value}" for name, value in lines.items())
 
 
 def commit():
-    """Short commit of the checkout that genimg runs from, "+" if it has changes, "unknown" outside one."""
+    """Short commit of the checkout that genimg runs from, "+" if it has changes, or of the repository that pip took.
+
+    "unknown" where neither is known.
+    """
+    checkout = Path(__file__).parents[1]
+    if not (checkout / ".git").exists():  # asked there, git would tell of a repository around the environment
+        return _installed_commit() or "unknown"
 
     def git(*arguments):
         return subprocess.run(
-            ["git", "-C", str(Path(__file__).parent), *arguments], capture_output=True, text=True, check=True
+            ["git", "-C", str(checkout), *arguments], capture_output=True, text=True, check=True
         ).stdout.strip()
 
     try:
@@ -184,6 +231,20 @@ def _seed_from_environment(seed):
         return int(text)
     except ValueError:
         raise ValueError(f"GENIMG_SEED is {text!r}; it has to be a whole number") from None
+
+
+def _installed_commit():
+    """What pip noted of an installation from a repository, None of any other (PEP 610)."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        installed = distribution("genimg")
+    except PackageNotFoundError:
+        return None
+    if Path(installed.locate_file("genimg")) != Path(__file__).parent:
+        return None
+    note = json.loads(installed.read_text("direct_url.json") or "{}")
+    return note.get("vcs_info", {}).get("commit_id", "")[:7]
 
 
 def _version():

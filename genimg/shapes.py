@@ -8,6 +8,7 @@ import math
 
 import torch
 
+#: The shapes, in the order of their numbers.
 KINDS = ("disc", "square", "triangle", "cross", "star", "ring")
 
 #: Factor name -> range drawn from when the caller does not say otherwise.
@@ -23,7 +24,7 @@ RANGES = {
 #: Where the light comes from, in picture coordinates (up and to the left).
 LIGHT = (-0.6, 0.8)
 
-#: Pictures rendered at once: small enough for the working set to stay in the processor's cache.
+#: Pixels rendered at once, few enough for the working set to stay in the processor's cache.
 CHUNK_PIXELS = 1 << 16
 
 
@@ -173,4 +174,5 @@ def _star(u, v, tips=5, inner=0.5, outer=1.15):
     return (along - outer) * (ey / length) - across * (ex / length)
 
 
+#: Kind -> function of a point (u, v) that is negative inside the outline.
 OUTLINES = {"disc": _disc, "square": _square, "triangle": _triangle, "cross": _cross, "star": _star, "ring": _ring}

@@ -46,6 +46,7 @@ class History:
         return np.array(self.values[name])
 
     def add(self, step, means):
+        """A window that ended at a step: name -> mean of each loss that it computed."""
         for name in [name for name in means if name not in self.values]:
             self.values[name] = [math.nan] * len(self.steps)
         self.steps.append(step)
@@ -60,11 +61,13 @@ class Window:
         self.sums, self.counts = {}, {}
 
     def add(self, losses):
+        """The losses of one step: name -> 0-d tensor."""
         for name, value in losses.items():
             self.sums[name] = self.sums[name] + value if name in self.sums else value
             self.counts[name] = self.counts.get(name, 0) + 1
 
     def read(self):
+        """Name -> mean since the last reading, over all processes; starts anew."""
         sums = [s.float() for s in self.sums.values()]
         values = distributed.mean(torch.stack(sums)).tolist() if sums else []
         means = {name: value / self.counts[name] for name, value in zip(self.sums, values, strict=True)}
@@ -72,9 +75,11 @@ class Window:
         return means
 
     def state_dict(self):
+        """What a checkpoint keeps."""
         return {"sums": dict(self.sums), "counts": dict(self.counts)}
 
     def load_state_dict(self, state, device):
+        """Go on from what `state_dict` gave, on a device."""
         self.sums = {name: value.to(device) for name, value in state["sums"].items()}
         self.counts = dict(state["counts"])
 

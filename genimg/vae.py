@@ -159,7 +159,9 @@ class Decoder(nn.Module):
         return self.last(x).float()
 
 
+#: What p(x | z) can be.
 LIKELIHOODS = ("gaussian", "logistic", "bernoulli")
+#: How the Gaussian's sigma can be found; a number fixes it.
 SIGMAS = ("optimal", "learned")
 
 
@@ -251,6 +253,7 @@ class VAE(Model):
         }
 
     def uses_optimal_sigma(self):
+        """Whether sigma is that of each batch."""
         return self.likelihood == "gaussian" and self.sigma == "optimal"
 
     @torch.no_grad()

@@ -7,7 +7,10 @@ import json
 import re
 from pathlib import Path
 
+import address  # of book/_ext, as conftest.py arranges
 import pytest
+
+# of book/_ext, as conftest.py arranges
 
 ROOT = Path(__file__).parents[1]
 BOOK = ROOT / "book"
@@ -16,6 +19,7 @@ README = ROOT / "README.md"
 
 SITE_COMMAND = "pip install -r requirements.txt && jupyter-book build -W -n --keep-going ."
 TEST_COMMAND = "pip install -r requirements.txt && pytest --nbmake"
+WRITES = "`python book/_ext/address.py` writes it"
 
 CODE = re.compile(r"^ {0,3}(`{3,}|~{3,}).*?^ {0,3}\1[`~]*\s*?$|(`+)(?!`).+?(?<!`)\2(?!`)", re.DOTALL | re.MULTILINE)
 MATHS = re.compile(r"\$\$.+?\$\$|(?<![\\$])\$[^$\n]+?(?:\n[^$\n]+?)?\$", re.DOTALL)
@@ -76,7 +80,7 @@ def is_kept_output(notebook):
 
 
 def are_frame_problems(notebook):
-    """Title and budget first, then setup, the stamp last; only a page without code goes without."""
+    """Title and budget, the cell that installs genimg, setup, ..., the stamp; only a page without code goes without."""
     cells = notebook["cells"]
     sources = ["".join(cell["source"]) for cell in cells]
     found = []
@@ -90,8 +94,10 @@ def are_frame_problems(notebook):
     for word in (r"\bminutes?\b", r"\b(GB|MB)\b", r"\bdownload"):
         if not re.search(word, sources[0]):
             found.append(f"the first cell states no budget: nothing like {word}")
-    if cells[1]["cell_type"] != "code" or not re.search(r"genimg\.setup\([^)]*minutes=[^)]*memory_gb=", sources[1]):
-        found.append("the second cell does not call genimg.setup(..., minutes=..., memory_gb=...)")
+    if (code[0], sources[1], cells[1]["metadata"].get("tags")) != (sources[1], address.INSTALL, address.TAGS):
+        found.append(f"the second cell does not install genimg as in all chapters; {WRITES}")
+    if len(code) < 2 or not re.search(r"genimg\.setup\([^)]*minutes=[^)]*memory_gb=", code[1]) or sources[2] != code[1]:
+        found.append("the third cell does not call genimg.setup(..., minutes=..., memory_gb=...)")
     if not re.fullmatch(r"genimg\.stamp\(\);?", code[-1].strip()):
         found.append("the last code cell is not genimg.stamp()")
     return found
@@ -202,7 +208,7 @@ def test_equations_are_numbered_once_and_named_right():
 
 def test_every_chapter_is_in_the_table_of_contents():
     toc = re.findall(r"^(?:root|\s*-\s*file): *(\S+)", (ROOT / "_toc.yml").read_text("utf-8"), re.MULTILINE)
-    assert sorted(toc) == sorted(f"book/{path.stem}" for path in CHAPTERS)
+    assert sorted(toc) == sorted(f"book/{path.stem}" for path in [*CHAPTERS, *BOOK.glob("*.md")])
 
 
 @pytest.mark.parametrize(
@@ -243,6 +249,7 @@ def with_alt(alt):
 
 OPENING = [
     markdown("# Title (标题)\n\nBudget: 4 minutes of one core, 2 GB of memory, nothing is downloaded."),
+    code(address.INSTALL, tags=address.TAGS),
     code("import genimg\n\nrun = genimg.setup(seed=0, minutes=4, memory_gb=2)"),
 ]
 STAMP = code("genimg.stamp()")
@@ -313,10 +320,16 @@ def test_output_rule():
 @pytest.mark.parametrize(
     "cells",
     [
-        [OPENING[1], STAMP],
-        [markdown("# Title\n\nNo budget."), OPENING[1], STAMP],
-        [OPENING[0], code("import genimg"), STAMP],
-        [OPENING[0], code("genimg.setup(seed=0)"), STAMP],
+        [*OPENING[1:], STAMP],
+        [markdown("# Title\n\nNo budget."), *OPENING[1:], STAMP],
+        [*OPENING[:2], code("import genimg"), STAMP],
+        [*OPENING[:2], code("genimg.setup(seed=0)"), STAMP],
+        [*OPENING[:2], markdown("Words."), OPENING[2], STAMP],
+        [OPENING[0], OPENING[2], STAMP],
+        [OPENING[0], OPENING[2], OPENING[1], STAMP],
+        [OPENING[0], code(address.INSTALL), OPENING[2], STAMP],
+        [OPENING[0], code(address.INSTALL + "\n1 + 1", tags=address.TAGS), OPENING[2], STAMP],
+        [*OPENING[:2], STAMP],
         [*OPENING, code("1 + 1")],
         [*OPENING, STAMP, code("1 + 1")],
         [*OPENING, markdown("# Second title"), STAMP],

@@ -58,6 +58,18 @@ def test_without_a_record_the_page_says_so(tmp_path, capsys):
     assert "python -m genimg record some" in shown
 
 
+def test_a_page_alone_in_a_folder_shows_the_installed_records(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(records, "INSTALLED", records.Path(__file__).parents[1] / "book" / "records")
+    record = records.show("gan-factors", "a command")
+    assert record and record.picture.exists()
+    assert "Record gan-factors, made by" in capsys.readouterr().out
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records" / "gan-factors.json").write_text("[]")
+    with pytest.raises(RunError, match="not a record"):  # the one beside the page comes first
+        records.show("gan-factors", "a command")
+
+
 @pytest.mark.parametrize("content", ["", "[]", json.dumps({"results": {}})])
 def test_what_is_no_record_is_refused(content, tmp_path):
     (tmp_path / "some.json").write_text(content)

@@ -77,9 +77,13 @@ def test_stamp_before_setup_says_what_to_do():
 
 def test_commit_of_a_checkout_and_outside_one(tmp_path):
     assert runtime.commit()
-    environment = os.environ | {"GIT_CEILING_DIRECTORIES": str(tmp_path.parent), "PYTHONPATH": str(tmp_path)}
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "lib")}
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org"]
+    subprocess.run([*git, "init", "-q"], check=True)  # a repository around the package, which is not its own
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "another"], check=True)
     source = os.path.dirname(genimg.__file__)
-    subprocess.run(["cp", "-r", source, str(tmp_path / "genimg")], check=True)
+    (tmp_path / "lib").mkdir()
+    subprocess.run(["cp", "-r", source, str(tmp_path / "lib" / "genimg")], check=True)
     code = "from genimg import runtime; print(runtime.__file__); print(runtime.commit())"
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=tmp_path, check=True

@@ -129,7 +129,7 @@ def _files(folder):
         file
         for file in folder.rglob("*")
         if file.is_file()
-        and file.suffix not in (".ipynb", ".pyc")
+        and file.suffix not in (".ipynb", ".md", ".pyc")
         and not any(part.startswith((".", "_")) for part in file.relative_to(folder).parts[:-1])
     )
 
@@ -144,22 +144,28 @@ def _version(name):
 # The Sphinx extension.
 
 
-def _chapters(app, docnames):
+def chapters_of(app, docnames):
     paths = {docname: Path(app.env.doc2path(docname)) for docname in docnames}
     return {d: p for d, p in paths.items() if p.suffix == ".ipynb" and code_cells(json.loads(p.read_text("utf-8")))}
 
 
 def _read_again(app, env, added, changed, removed):
     """Names the chapters whose outputs are out of date although their files are not."""
-    read = getattr(env, "executed_keys", {})
-    return [d for d, path in _chapters(app, env.found_docs - added).items() if read.get(d) != key(path)]
+    shown = getattr(env, "executed_copies", {})
+    chapters = chapters_of(app, env.found_docs - added)
+    return [d for d, path in chapters.items() if d not in shown or shown[d] != _print_of(copy_of(path, key(path)))]
+
+
+def _print_of(copy):
+    """Name and hash of an executed copy: the tests may have made it anew under the same name. None without one."""
+    return (copy.name, hashlib.sha256(copy.read_bytes()).hexdigest()) if copy.exists() else None
 
 
 def _execute_missing(app, env, docnames):
     from sphinx.errors import SphinxError
     from sphinx.util import logging
 
-    chapters = _chapters(app, docnames)
+    chapters = chapters_of(app, docnames)
     keys = {docname: key(path) for docname, path in chapters.items()}
     missing = [path for docname, path in chapters.items() if not copy_of(path, keys[docname]).exists()]
     tell = logging.getLogger(__name__).info
@@ -172,16 +178,29 @@ def _execute_missing(app, env, docnames):
     if failed:
         raise SphinxError(f"failed, see the traceback above: {', '.join(path.name for path in failed)}")
     env.executed_keys = getattr(env, "executed_keys", {}) | keys
+    prints = {docname: _print_of(copy_of(path, keys[docname])) for docname, path in chapters.items()}
+    env.executed_copies = getattr(env, "executed_copies", {}) | prints
+
+
+def executed_copy(app, docname):
+    """The executed copy that a chapter's page shows, as a dict; None for a page without code."""
+    of_key = getattr(app.env, "executed_keys", {}).get(docname)
+    path = Path(app.env.doc2path(docname))
+    return json.loads(copy_of(path, of_key).read_text("utf-8")) if of_key else None
+
+
+def put_in(notebook, copy):
+    """Gives a chapter the outputs of its executed copy."""
+    for cell, done in zip(code_cells(notebook), code_cells(copy), strict=True):
+        cell["outputs"], cell["execution_count"] = done["outputs"], done["execution_count"]
 
 
 def _put_outputs_in(app, docname, source):
     """Gives Sphinx the chapter as it stands in the sources with the outputs of its executed copy."""
-    if docname not in _chapters(app, [docname]):
+    if docname not in chapters_of(app, [docname]):
         return
     notebook = json.loads(source[0])
-    copy = json.loads(copy_of(Path(app.env.doc2path(docname)), app.env.executed_keys[docname]).read_text("utf-8"))
-    for cell, done in zip(code_cells(notebook), code_cells(copy), strict=True):
-        cell["outputs"], cell["execution_count"] = done["outputs"], done["execution_count"]
+    put_in(notebook, executed_copy(app, docname))
     _fold_solutions(notebook)
     source[0] = json.dumps(notebook)
 

@@ -81,9 +81,8 @@ def take_out(notebook):
 
 def _bundles(app, docname):
     """The explorers of a page, as its executed copy holds them."""
-    path = Path(app.env.doc2path(docname))
-    key = getattr(app.env, "executed_keys", {}).get(docname)
-    return take_out(json.loads(executed.copy_of(path, key).read_text("utf-8"))) if key else []
+    copy = executed.executed_copy(app, docname)
+    return take_out(copy) if copy else []
 
 
 def _mark(app, docname, source):

@@ -9,10 +9,12 @@ import math
 
 import torch
 
+#: Modules with a chapter's exercises each.
 CHAPTERS = (
     "index", "concepts", "gan", "vae", "gan_code", "vae_code", "flow_matching", "quality", "cost", "interpretability",
     "faq", "errata", "failures",
 )  # fmt: skip
+#: Number -> (check, what the answer consists of).
 EXERCISES = {}
 
 

@@ -1,0 +1,147 @@
+"""The page "What ran": how the chapters and the records were made, gathered from the stamps that they themselves left.
+
+Each chapter ends with `genimg.stamp()`, whose output holds what it tells as data too. The directive `ran` shows these
+data of all executed copies, or of all records, as the site is built; so nothing on that page is written by hand.
+"""
+
+import json
+from pathlib import Path
+
+import executed
+from sphinx.errors import SphinxError
+from sphinx.util.docutils import SphinxDirective
+
+STAMP = "application/vnd.genimg.stamp+json"  # genimg.runtime.STAMP; a build that executes nothing need not import torch
+RECORDS = executed.ROOT / "book" / "records"
+MACHINE = ("device", "precision", "threads", "scale", "seed", "genimg", "commit", "python", "torch", "numpy")
+
+
+def stamp_of(notebook):
+    """What the last `genimg.stamp()` of an executed chapter told, as a dict; None without one."""
+    outputs = [output for cell in executed.code_cells(notebook) for output in cell["outputs"]]
+    stamps = [output["data"][STAMP] for output in outputs if STAMP in output.get("data", {})]
+    return stamps[-1] if stamps else None
+
+
+def title_of(notebook):
+    """A notebook's title."""
+    return "".join(notebook["cells"][0]["source"]).splitlines()[0].removeprefix("# ")
+
+
+def chapters_in_words(rows):
+    """A table of the chapters, and a list of where they ran.
+
+    Args:
+        rows: (title, file name, stamp) of each chapter, in the book's order.
+
+    Returns:
+        Markdown; a chapter without a budget or a known peak has a dash there.
+    """
+    machines = list(dict.fromkeys(_machine(stamp) for _, _, stamp in rows))
+    lines = [
+        "| Chapter | Seconds | Budget, s | Memory, GB | Budget, GB | Date | Where |",
+        "|:--|--:|--:|--:|--:|:--|:-:|",
+    ]
+    for title, file, stamp in rows:
+        budget = stamp["budget_minutes"] and f"{stamp['budget_minutes'] * 60:.0f}"
+        peak = stamp["memory_gb"] and f"{stamp['memory_gb']:.2f}"
+        ceiling = stamp["budget_memory_gb"] and f"{stamp['budget_memory_gb']:g}"
+        cells = [f"{stamp['seconds']:.0f}", budget, peak, ceiling, stamp["date"], _letter(machines, stamp)]
+        lines.append(f"| [{title}]({file}) | " + " | ".join(cell or "–" for cell in cells) + " |")
+    # The whole is the sum of what the rows show, so that a reader who adds them up finds the same.
+    seconds = sum(round(stamp["seconds"]) for _, _, stamp in rows)
+    budget = sum(round((stamp["budget_minutes"] or 0) * 60) for _, _, stamp in rows)
+    peak = max((stamp["memory_gb"] or 0 for _, _, stamp in rows), default=0)
+    lines.append(f"| **All, one after another** | **{seconds:,}** | **{budget:,}** | at most {peak:.2f} | | | |")
+    for letter, machine in zip(map(_letter_of, range(len(machines))), machines, strict=True):
+        told = dict(zip(MACHINE, machine, strict=True))
+        lines += [
+            "",
+            f"**{letter}**: {told['device']}, {told['precision']}, {told['threads']} thread(s); "
+            f"scale {told['scale']}, seed {told['seed']}; genimg {told['genimg']}, commit {told['commit']}; "
+            f"Python {told['python']}, torch {told['torch']}, NumPy {told['numpy']}.",
+        ]
+    return "\n".join(lines)
+
+
+def records_in_words(records):
+    """What each record's stamp tells, and the command that makes it again.
+
+    Args:
+        records: the records, as genimg.records writes them.
+
+    Returns:
+        Markdown; a sentence where there are none.
+    """
+    blocks = ["No record has been made yet."] if not records else []
+    for record in records:
+        stamp = record["stamp"]
+        blocks.append(
+            f"**{record['name']}**: {stamp['seconds']:,} s on {stamp['device']} ({stamp['precision']}, "
+            f"{stamp['threads']} thread(s)), {stamp['date']}; commit {stamp['commit']}, torch {stamp['torch']}, "
+            f"Python {stamp['python']}.\n\n```sh\n{record['command']}\n```"
+        )
+    return "\n\n".join(blocks)
+
+
+def _machine(stamp):
+    return tuple(stamp[name] for name in MACHINE)
+
+
+def _letter(machines, stamp):
+    return _letter_of(machines.index(_machine(stamp)))
+
+
+def _letter_of(number):
+    """A, B, ... Z, AA, AB, ..."""
+    before, place = divmod(number, 26)
+    return (_letter_of(before - 1) if before else "") + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[place]
+
+
+class Ran(SphinxDirective):
+    """`{ran} chapters` or `{ran} records`."""
+
+    required_arguments = 1
+
+    def run(self):
+        self.env.note_reread()  # any chapter's outputs may have changed before the next build
+        what = self.arguments[0]
+        if what not in ("chapters", "records"):
+            raise self.error(f"ran shows chapters or records, not {what}")
+        text = chapters_in_words(self._chapters()) if what == "chapters" else records_in_words(self._records())
+        return self.parse_text_to_nodes(text)
+
+    def _chapters(self):
+        app, rows = self.env.app, []
+        paths = executed.chapters_of(app, self.env.found_docs)
+        order = [docname for docname in self.config.external_site_map if docname in paths]
+        for docname in order:
+            copy = executed.executed_copy(app, docname)
+            stamp = stamp_of(copy)
+            if stamp is None:
+                raise SphinxError(f"{paths[docname].name}: no cell of it left a stamp, so nobody knows how it ran")
+            rows.append((title_of(copy), paths[docname].name, stamp))
+        return rows
+
+    def _records(self):
+        files = sorted(RECORDS.glob("*.json"))
+        for file in files:
+            self.env.note_dependency(str(file))
+        return [json.loads(file.read_text("utf-8")) for file in files]
+
+
+def _take_stamps_out(app, docname, source):
+    """The page shows a stamp's text; of its data MyST-NB would say that it cannot show them."""
+    if Path(app.env.doc2path(docname)).suffix != ".ipynb":
+        return
+    notebook = json.loads(source[0])
+    for cell in executed.code_cells(notebook):
+        for output in cell["outputs"]:
+            output.get("data", {}).pop(STAMP, None)
+    source[0] = json.dumps(notebook)
+
+
+def setup(app):
+    app.add_directive("ran", Ran)
+    app.connect("source-read", _take_stamps_out)  # after `executed`, which puts the outputs in
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
