@@ -220,7 +220,9 @@ def test_the_field_leaves_out_the_level_where_the_loss_does(loss):
 
 def test_a_seed_repeats_a_run_and_looking_does_not_change_it():
     body = """const play = (seed, look) => { const game = new core.Game(seed, { hidden: 8, batch: 16 });
-                for (let i = 0; i < 15; i += 1) { game.step(core.CURE); if (look) { game.look(); game.field(5, 3, "relativistic"); } }
+                for (let i = 0; i < 15; i += 1) {
+                  game.step(core.CURE);
+                  if (look) { game.look(); game.field(5, 3, "relativistic"); } }
                 return game.look().points; };
               return [play(1, false), play(1, true), play(2, false)]"""
     once, looked_at, other = in_node(body)

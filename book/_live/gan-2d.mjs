@@ -67,10 +67,11 @@ export async function mount(stage, settings, kit) {
     onMap.fillStyle = ground;
     onMap.fillRect(0, 0, SIDE, SIDE);
     const pixels = small.getContext("2d").createImageData(FIELD, FIELD);
-    view.field.forEach((logit, i) => {
-      const sure = Math.tanh(logit / 2); // 2 D - 1: from -1, generated, to 1, real
-      pixels.data.set(sure > 0 ? ORANGE : blue, 4 * i);
-      pixels.data[4 * i + 3] = 160 * Math.abs(sure) ** 0.7; // so that the border shows where D is nearly undecided
+    const sure = view.field.map((logit) => Math.tanh(logit / 2)); // 2 D - 1: from -1, generated, to 1, real
+    const surest = sure.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-9);
+    sure.forEach((value, i) => {
+      pixels.data.set(value > 0 ? ORANGE : blue, 4 * i);
+      pixels.data[4 * i + 3] = 170 * (Math.abs(value) / surest) ** 0.7; // so that the border between the two is seen
     });
     small.getContext("2d").putImageData(pixels, 0, 0);
     onMap.drawImage(small, 0, 0, SIDE, SIDE);
@@ -151,7 +152,8 @@ export async function mount(stage, settings, kit) {
     const { d, g } = seen.at(-1) ?? {};
     const losses = d === undefined ? "No step yet." : `Loss of D ${d.toFixed(2)}, of G ${g.toFixed(2)}.`;
     curves.setAttribute("aria-label", `Losses and clusters over the steps. ${losses}`);
-    legend.textContent = `${words} ${losses}`;
+    const [lowest, highest] = [Math.min(...view.field), Math.max(...view.field)].map((logit) => logit.toFixed(2));
+    legend.textContent = `${words} ${losses} Logit of D from ${lowest} to ${highest}.`;
     Object.assign(stage.dataset, { steps: view.steps, clusters });
     const news = clusters !== said.clusters || view.steps >= said.steps + SAID;
     if (!running || (news && started > said.at + BREATH)) {
@@ -270,7 +272,7 @@ export async function mount(stage, settings, kit) {
     kit.make(
       "p",
       { class: "hint" },
-      "Dots: samples. Circles: the data's clusters, bold where covered. Ground: D's opinion, orange where it says real, blue where it says generated.",
+      "Dots: samples. Circles: the data's clusters, bold where covered. Ground: D's opinion, orange where it says real, blue where it says generated, fullest where it is surest.",
     ),
     kit.make(
       "div",
