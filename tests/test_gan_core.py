@@ -196,33 +196,31 @@ def test_the_field_is_the_discriminator_on_the_map_from_the_top():
     answer = in_node(
         """const game = new core.Game(2, { hidden: 6 });
            const at = Float64Array.from([-2.25, 2.25, 2.25, 2.25, -2.25, -2.25]);
-           return { field: game.field(4, 3, "hinge"), corners: core.forward(game.D, at, 3).at(-1) }"""
+           return { field: game.field(4, 3), corners: core.forward(game.D, at, 3).at(-1) }"""
     )
     field = np.reshape(answer["field"], (4, 4))
     assert np.allclose([field[0, 0], field[0, 3], field[3, 0]], answer["corners"])
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-def test_the_field_leaves_out_the_level_where_the_loss_does(loss):
-    """A constant added to D's logit changes the picture, unless the loss knows only differences."""
-    before, after = in_node(
-        """const game = new core.Game(2, { hidden: 6 }), before = game.field(4, 3, given.loss);
+def test_the_middle_lies_between_clusters_and_samples():
+    answer = in_node(
+        """const game = new core.Game(2, { hidden: 6 }), mean = (x) => x.reduce((sum, v) => sum + v / x.length, 0);
+           const at = (points) => mean(core.forward(game.D, points, points.length / 2).at(-1));
+           const both = [at(Float64Array.from(game.data.centres.flat())), at(game.look().points)];
+           const before = game.middle();
            game.D.at(-1).b[0] += 5;
-           return [before, game.field(4, 3, given.loss)]""",
-        loss=loss,
+           return { both, before, after: game.middle() }"""
     )
-    # D's loss at logits (1, -1) and (6, 4) is the same for these, and only for these
-    same = in_node("return [[1, -1], [6, 4]].map((pair) => core.LOSSES[given.loss].d(...pair)[0])", loss=loss)
-    shift = 0 if same[0] == pytest.approx(same[1]) else 5
-    assert np.allclose(np.subtract(after, before), shift)
-    assert (shift == 0) == (loss in ("wasserstein", "relativistic"))
+    assert answer["both"][0] != pytest.approx(answer["both"][1], abs=1e-4)
+    assert answer["before"] == pytest.approx(np.mean(answer["both"]))
+    assert answer["after"] == pytest.approx(answer["before"] + 5)
 
 
 def test_a_seed_repeats_a_run_and_looking_does_not_change_it():
     body = """const play = (seed, look) => { const game = new core.Game(seed, { hidden: 8, batch: 16 });
                 for (let i = 0; i < 15; i += 1) {
                   game.step(core.CURE);
-                  if (look) { game.look(); game.field(5, 3, "relativistic"); } }
+                  if (look) { game.look(); game.field(5, 3); game.middle(); } }
                 return game.look().points; };
               return [play(1, false), play(1, true), play(2, false)]"""
     once, looked_at, other = in_node(body)

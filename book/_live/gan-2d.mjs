@@ -67,7 +67,7 @@ export async function mount(stage, settings, kit) {
     onMap.fillStyle = ground;
     onMap.fillRect(0, 0, SIDE, SIDE);
     const pixels = small.getContext("2d").createImageData(FIELD, FIELD);
-    const sure = view.field.map((logit) => Math.tanh(logit / 2)); // 2 D - 1: from -1, generated, to 1, real
+    const sure = view.field.map((logit) => Math.tanh((logit - view.middle) / 2));
     const surest = sure.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-9);
     sure.forEach((value, i) => {
       pixels.data.set(value > 0 ? ORANGE : blue, 4 * i);
@@ -272,7 +272,7 @@ export async function mount(stage, settings, kit) {
     kit.make(
       "p",
       { class: "hint" },
-      "Dots: samples. Circles: the data's clusters, bold where covered. Ground: D's opinion, orange where it says real, blue where it says generated, fullest where it is surest.",
+      "Dots: samples. Circles: the data's clusters, bold where covered. Ground: D's logit, orange above and blue below the middle between clusters and samples; full colour where it is farthest from it.",
     ),
     kit.make(
       "div",

@@ -142,7 +142,7 @@ const softplus = (l) => Math.max(l, 0) + Math.log1p(Math.exp(-Math.abs(l)));
 
 /**
  * The losses of one pair of logits, as in genimg.gan.LOSSES, with their slopes: D's as [loss, d/d real, d/d fake], G's
- * as [loss, d/d fake]. `relative`: D's loss knows only the difference of the two, which leaves their level open.
+ * as [loss, d/d fake].
  */
 export const LOSSES = {
   minimax: {
@@ -164,12 +164,10 @@ export const LOSSES = {
   wasserstein: {
     d: (real, fake) => [fake - real, -1, 1],
     g: (real, fake) => [-fake, -1],
-    relative: true,
   },
   relativistic: {
     d: (real, fake) => [softplus(fake - real), -sigmoid(fake - real), sigmoid(fake - real)],
     g: (real, fake) => [softplus(real - fake), -sigmoid(real - fake)],
-    relative: true,
   },
 };
 
@@ -308,11 +306,8 @@ export class Game {
     return { points, covered: covered(points, 1000, this.data.centres), finite: points.every(Number.isFinite) };
   }
 
-  /**
-   * D's logit on a lattice of side^2 places over the square from -reach to reach, rows from the top. With a loss that
-   * leaves the level open, the middle between clusters and samples counts as 0.
-   */
-  field(side, reach, loss) {
+  /** D's logit on a lattice of side^2 places over the square from -reach to reach, rows from the top. */
+  field(side, reach) {
     const places = new Float64Array(2 * side * side);
     for (let row = 0; row < side; row += 1) {
       for (let column = 0; column < side; column += 1) {
@@ -321,10 +316,15 @@ export class Game {
         places[i + 1] = reach - ((row + 0.5) / side) * 2 * reach;
       }
     }
-    const logits = forward(this.D, places, side * side).at(-1);
-    if (!LOSSES[loss].relative) return logits;
-    const middle = (this.opinion(Float64Array.from(this.data.centres.flat())) + this.opinion(this.look().points)) / 2;
-    return logits.map((logit) => logit - middle);
+    return forward(this.D, places, side * side).at(-1);
+  }
+
+  /**
+   * The logit half-way between D's mean opinions of the clusters and of the samples. Losses of differences leave D's
+   * level open, and so does the hinge where D is unsure: what says something is where D lies above and below this.
+   */
+  middle() {
+    return (this.opinion(Float64Array.from(this.data.centres.flat())) + this.opinion(this.look().points)) / 2;
   }
 
   /** D's mean logit at some points. */
