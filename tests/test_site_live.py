@@ -294,12 +294,13 @@ def test_collapse_and_cure_set_the_controls(open_explorer):
     explorer.get_by_role("button", name="Cure it").click()
     page.wait_for_timeout(500)
     cured = game(explorer)["chosen"]
-    assert cured["r1"] > 0 and cured["beta1"] == 0 and game(explorer)["running"]
+    assert cured["r1"] > 0 and cured["r2"] == 0 and game(explorer)["running"]
     assert explorer.get_by_label("Penalty").input_value() == "r1"
-    assert float(explorer.get_by_label("Momentum").input_value()) == 0
+    assert float(explorer.get_by_label("Its weight").input_value()) == cured["r1"]
     explorer.get_by_role("button", name="Let it collapse").click()
     page.wait_for_timeout(500)
-    assert game(explorer)["chosen"]["r1"] == 0 and explorer.get_by_label("Penalty").input_value() == "none"
+    assert game(explorer)["chosen"] == {**cured, "r1": 0}
+    assert explorer.get_by_label("Penalty").input_value() == "none"
     explorer.get_by_label("Penalty").select_option("both")
     chosen = game(explorer)["chosen"]
     assert chosen["r1"] == chosen["r2"] > 0

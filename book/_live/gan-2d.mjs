@@ -4,15 +4,25 @@ import { COLLAPSE, CURE, LOSSES, ring } from "./gan-core.mjs";
 
 const SIDE = 340; // CSS pixels of the map
 const REACH = 3;
-const FIELD = 44; // places of D's field along a side
+const FIELD = 36; // places of D's field along a side
 const [WIDE, HIGH] = [340, 210]; // CSS pixels of the curves
 const LEFT = 34; // room for their axis
 const KEPT = 600; // points of a curve at most: beyond, two are made one
 const STILL = 1000; // milliseconds between two views, where less motion is wanted
+const SAID = 500; // steps after which the count of clusters is said again, if it has stayed the same
+const BREATH = 3000; // milliseconds between two things said while it trains
+
+/** Blue and orange, which most people can tell apart: of Okabe and Ito's, those that show on this ground as lines. */
+const ORANGE = [230, 159, 0];
+const twoColours = () =>
+  document.documentElement.dataset.theme === "dark"
+    ? { blue: [86, 180, 233], orange: ORANGE }
+    : { blue: [0, 114, 178], orange: [213, 94, 0] };
+const css = ([red, green, blue]) => `rgb(${red} ${green} ${blue})`;
 
 export async function mount(stage, settings, kit) {
-  const start = { ...COLLAPSE, seed: 0, ...settings };
-  const chosen = { ...start };
+  const chosen = { ...COLLAPSE, seed: 0 };
+  for (const name of Object.keys(chosen)) chosen[name] = settings[name] ?? chosen[name];
   const { centres } = ring();
   const announce = kit.announcer(stage);
   const worker = new Worker(new URL("gan-worker.mjs", import.meta.url), { type: "module" });
@@ -53,13 +63,15 @@ export async function mount(stage, settings, kit) {
 
   function drawMap() {
     const { text, ground, muted } = kit.colours();
+    const { blue } = twoColours();
     onMap.fillStyle = ground;
     onMap.fillRect(0, 0, SIDE, SIDE);
     const pixels = small.getContext("2d").createImageData(FIELD, FIELD);
-    view.field.forEach((logit, i) => {
-      const sure = Math.tanh(logit / 2); // 2 D - 1: from -1, generated, to 1, real
-      pixels.data.set(sure > 0 ? [230, 159, 0] : [0, 114, 178], 4 * i);
-      pixels.data[4 * i + 3] = 150 * Math.abs(sure);
+    const sure = view.field.map((logit) => Math.tanh((logit - view.middle) / 2));
+    const surest = sure.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-9);
+    sure.forEach((value, i) => {
+      pixels.data.set(value > 0 ? ORANGE : blue, 4 * i);
+      pixels.data[4 * i + 3] = 170 * (Math.abs(value) / surest) ** 0.7; // so that the border between the two is seen
     });
     small.getContext("2d").putImageData(pixels, 0, 0);
     onMap.drawImage(small, 0, 0, SIDE, SIDE);
@@ -78,6 +90,7 @@ export async function mount(stage, settings, kit) {
 
   function drawCurves() {
     const { text, ground, line } = kit.colours();
+    const { blue, orange } = twoColours();
     onCurves.fillStyle = ground;
     onCurves.fillRect(0, 0, WIDE, HIGH);
     onCurves.font = "11px system-ui, sans-serif";
@@ -86,8 +99,8 @@ export async function mount(stage, settings, kit) {
     // Above, the losses, between what they reached in the last half: the first steps may be far off.
     const late = seen.filter(({ step }) => step >= steps / 2).flatMap(({ d, g }) => [d, g]);
     const [low, high] = [Math.min(0, ...late), Math.max(1, ...late)];
-    panel(20, 112, low, high, "loss", [["d", "D", "#0072B2"], ["g", "G", "#D55E00"]]);
-    panel(140, 190, 0, 8, "clusters", [["clusters", "", text]]);
+    panel(20, 112, low, high, "loss", [["d", "D", css(blue), []], ["g", "G", css(orange), [4, 2]]]);
+    panel(140, 190, 0, 8, "clusters", [["clusters", "", text, []]]);
     onCurves.fillStyle = text;
     onCurves.textAlign = "left";
     onCurves.fillText("0", LEFT, HIGH - 5);
@@ -106,7 +119,8 @@ export async function mount(stage, settings, kit) {
       onCurves.textAlign = "left";
       onCurves.fillText(title, LEFT, top - 5);
       let right = WIDE - 8;
-      for (const [name, label, colour] of lines.toReversed()) {
+      for (const [name, label, colour, dashes] of lines.toReversed()) {
+        onCurves.setLineDash(dashes);
         onCurves.strokeStyle = colour;
         onCurves.lineWidth = 1.5;
         onCurves.beginPath();
@@ -120,10 +134,12 @@ export async function mount(stage, settings, kit) {
         onCurves.fillText(label, right - 10, top - 5);
         right -= 44;
       }
+      onCurves.setLineDash([]);
     }
   }
 
   const times = [];
+  let said = { at: 0 };
   function draw() {
     const started = performance.now();
     drawMap();
@@ -136,13 +152,20 @@ export async function mount(stage, settings, kit) {
     const { d, g } = seen.at(-1) ?? {};
     const losses = d === undefined ? "No step yet." : `Loss of D ${d.toFixed(2)}, of G ${g.toFixed(2)}.`;
     curves.setAttribute("aria-label", `Losses and clusters over the steps. ${losses}`);
-    legend.textContent = `${words} ${losses}`;
+    const [lowest, highest] = [Math.min(...view.field), Math.max(...view.field)].map((logit) => logit.toFixed(2));
+    legend.textContent = `${words} ${losses} Logit of D from ${lowest} to ${highest}.`;
     Object.assign(stage.dataset, { steps: view.steps, clusters });
-    if (!running || view.steps % 200 < 20) announce(words);
+    const news = clusters !== said.clusters || view.steps >= said.steps + SAID;
+    if (!running || (news && started > said.at + BREATH)) {
+      said = { clusters, steps: view.steps, at: started };
+      announce(words);
+    }
     times.push(performance.now() - started);
     if (times.length > 100) times.shift();
   }
 
+  let drawnOnce;
+  const first = new Promise((resolve) => (drawnOnce = resolve));
   let shown = 0;
   let timer;
   worker.onmessage = ({ data }) => {
@@ -157,6 +180,7 @@ export async function mount(stage, settings, kit) {
         requestAnimationFrame(() => {
           shown = performance.now();
           draw();
+          drawnOnce();
           if (running) ask();
         }),
       wait,
@@ -183,8 +207,8 @@ export async function mount(stage, settings, kit) {
     loss.value = chosen.loss;
     penalty.value = chosen.r1 ? (chosen.r2 ? "both" : "r1") : "none";
     if (chosen.r1) gamma.value = chosen.r1;
-    rateG.value = Math.log10(chosen.rateG);
-    rateD.value = Math.log10(chosen.rateD);
+    rateG.value = asOctave(chosen.rateG);
+    rateD.value = asOctave(chosen.rateD);
     beta1.value = chosen.beta1;
     ask();
   }
@@ -228,10 +252,12 @@ export async function mount(stage, settings, kit) {
     charge,
   );
   const gamma = kit.slider({ label: "Its weight γ", min: 0.5, max: 10, step: 0.5, value: CURE.r1, show: String }, charge);
-  const asRate = (exponent) => (10 ** exponent).toPrecision(2);
+  // Rates in half octaves around a thousandth, so that all rates of the two buttons lie on the slider.
+  const [asRate, asOctave] = [(octave) => 0.001 * 2 ** octave, (rate) => Math.log2(rate / 0.001)];
   const rate = (label, name) =>
-    kit.slider({ label, min: -4, max: -1.5, step: 0.05, value: Math.log10(chosen[name]), show: asRate }, (exponent) =>
-      change(name)(10 ** exponent),
+    kit.slider(
+      { label, min: -3, max: 4, step: 0.5, value: asOctave(chosen[name]), show: (octave) => String(+asRate(octave).toPrecision(2)) },
+      (octave) => change(name)(asRate(octave)),
     );
   const rateG = rate("Learning rate of G", "rateG");
   const rateD = rate("Learning rate of D", "rateD");
@@ -246,13 +272,13 @@ export async function mount(stage, settings, kit) {
     kit.make(
       "p",
       { class: "hint" },
-      "Dots: samples. Circles: the data's clusters, bold where covered. Ground: D's opinion, orange where it says real, blue where it says generated.",
+      "Dots: samples. Circles: the data's clusters, bold where covered. Ground: D's logit, orange above and blue below the middle between clusters and samples; full colour where it is farthest from it.",
     ),
     kit.make(
       "div",
       { class: "side-by-side" },
-      kit.make("div", { class: "views" }, map, curves, legend),
-      kit.make("div", {}, buttons, loss, penalty, gamma, rateG, rateD, beta1, seed),
+      kit.make("div", { class: "views" }, map, legend, buttons, curves), // on a phone, all that one watches in one window
+      kit.make("div", {}, loss, penalty, gamma, rateG, rateD, beta1, seed),
     ),
   );
 
@@ -262,9 +288,6 @@ export async function mount(stage, settings, kit) {
   new IntersectionObserver(([entry]) => !entry.isIntersecting && hide()).observe(stage);
   kit.onTheme(() => view && draw());
 
-  const first = new Promise((resolve) => {
-    const wait = setInterval(() => stage.dataset.steps !== undefined && (clearInterval(wait), resolve()), 20);
-  });
   worker.postMessage({ field: { side: FIELD, reach: REACH } });
   reset();
   await Promise.race([first, failed]);

@@ -264,10 +264,10 @@ export function covered(points, n, centres, near = 0.2, share = 0.01) {
   });
 }
 
-/** What the reader may choose, and what stands at first: a run that collapses. */
-export const COLLAPSE = { loss: "hinge", r1: 0, r2: 0, rateG: 0.008, rateD: 0.002, beta1: 0.9 };
-/** The cure: the same loss, with the penalty, without momentum, at one small rate for both. */
-export const CURE = { ...COLLAPSE, r1: 2, rateG: 0.003, rateD: 0.003, beta1: 0 };
+/** What the reader may choose, and what stands at first: a run that collapses, as G is four times as fast as D. */
+export const COLLAPSE = { loss: "hinge", r1: 0, r2: 0, rateG: 0.002, rateD: 0.0005, beta1: 0.5 };
+/** The cure: the penalty, and nothing else. */
+export const CURE = { ...COLLAPSE, r1: 10 };
 
 /** One generator against one discriminator, with data and noise of its own. */
 export class Game {
@@ -317,5 +317,19 @@ export class Game {
       }
     }
     return forward(this.D, places, side * side).at(-1);
+  }
+
+  /**
+   * The logit half-way between D's mean opinions of the clusters and of the samples. Losses of differences leave D's
+   * level open, and so does the hinge where D is unsure: what says something is where D lies above and below this.
+   */
+  middle() {
+    return (this.opinion(Float64Array.from(this.data.centres.flat())) + this.opinion(this.look().points)) / 2;
+  }
+
+  /** D's mean logit at some points. */
+  opinion(points) {
+    const n = points.length / 2;
+    return forward(this.D, points, n).at(-1).reduce((sum, logit) => sum + logit / n, 0);
   }
 }

@@ -2,13 +2,13 @@
 //
 // To here:   { reset: { seed, round } } starts anew; { settings } changes what is chosen; { run: true | false }; { step: n };
 //            { show: true } asks for one view, which is sent after the slice at hand.
-// From here: { round, steps, d, g, samples, field, covered, finite }: round is that of the last reset, d and g are the
+// From here: { round, steps, d, g, samples, field, middle, covered, finite }: round is that of the last reset, d and g are the
 //            losses of the steps since the last view, samples (1000, 2) and field (side * side) are Float32Arrays,
 //            handed over without a copy.
 
 import { Game } from "./gan-core.mjs";
 
-const SLICE = 12; // milliseconds of training between two looks at the messages
+const SLICE = 24; // milliseconds of training between two looks at the messages
 
 let game;
 let round;
@@ -34,6 +34,7 @@ function show() {
     ...losses,
     samples: Float32Array.from(points),
     field: Float32Array.from(game.field(field.side, field.reach)),
+    middle: game.middle(),
     covered,
     finite,
   };
