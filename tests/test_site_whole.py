@@ -129,6 +129,7 @@ def test_navigation_opens_and_closes_by_keyboard_on_a_phone(visit):  # noqa: F81
 def test_the_first_tab_offers_to_skip_to_the_text(visit):  # noqa: F811
     page = visit("book/gan.html")
     page.keyboard.press("Tab")
+    page.wait_for_timeout(600)  # it slides in
     focused = page.evaluate("[document.activeElement.textContent.trim(), document.activeElement.getAttribute('href')]")
     assert focused[0] == "Skip to main content"
     box = page.evaluate("(b => [b.top, b.height])(document.activeElement.getBoundingClientRect())")
