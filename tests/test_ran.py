@@ -104,13 +104,15 @@ def small_site(tmp_path, monkeypatch):
     monkeypatch.setattr(executed, "COPIES", tmp_path / "_build" / "executed")
     settings = {
         "extensions": ["myst_nb", "sphinx_design", "sphinx_external_toc", "executed", "downloads", "ran"],
-        "nb_execution_mode": "off", "external_toc_path": "_toc.yml", "html_sourcelink_suffix": "", "nitpicky": True,
+        "exclude_patterns": ["_build/**"], "nb_execution_mode": "off",
+        "external_toc_path": "_toc.yml", "html_sourcelink_suffix": "", "nitpicky": True,
     }  # fmt: skip
 
     def build():
-        html = tmp_path / "html"
+        out = tmp_path / "_build"
+        html = out / "html"
         with docutils_namespace():
-            app = Sphinx(tmp_path, None, html, tmp_path / "trees", "html", settings, status=None, warningiserror=True)
+            app = Sphinx(tmp_path, None, html, out / "trees", "html", settings, status=None, warningiserror=True)
             app.build()
         assert app.statuscode == 0
         pages = {name: BeautifulSoup((html / f"book/{name}.html").read_text("utf-8"), "html.parser")

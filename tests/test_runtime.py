@@ -2,12 +2,15 @@
 
 import os
 import random
+import re
 import subprocess
 import sys
 
+import nbformat
 import numpy as np
 import pytest
 import torch
+from nbclient import NotebookClient
 
 import genimg
 from genimg import runtime
@@ -61,6 +64,20 @@ def test_stamp_tells_what_ran(capsys, monkeypatch):
     for part in (runtime.commit(), torch.__version__, "seed 5", "budget 3 min", "budget 1000 GB", "scale cpu"):
         assert part in text
     assert 0.05 < runtime.peak_memory_gb() < 100
+
+
+def test_stamp_in_a_notebook_carries_its_data():
+    cells = ["import genimg; genimg.setup(seed=5, minutes=3, memory_gb=1000)", "genimg.stamp()"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    NotebookClient(notebook, timeout=600).execute()
+    (output,) = notebook.cells[1].outputs
+    told = output.data[runtime.STAMP]
+    assert told["seed"] == 5 and told["budget_minutes"] == 3 and told["budget_memory_gb"] == 1000
+    assert told["torch"] == torch.__version__ and told["commit"] == runtime.commit()
+    assert told["seconds"] > 0 and 0.05 < told["memory_gb"] < 100
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", told["date"])
+    for part in (told["commit"], told["torch"], told["device"], "seed 5", f"{told['seconds']:.0f} s (budget 3 min)"):
+        assert part in output.data["text/plain"]
 
 
 def test_stamp_enforces_the_memory_budget(monkeypatch):
