@@ -307,6 +307,42 @@ def test_collapse_and_cure_set_the_controls(open_explorer):
     explorer.get_by_role("button", name="Pause").click()
 
 
+def test_sliders_show_what_the_gan_trains_with(open_explorer):
+    page, explorer = open_explorer("gan-2d")
+
+    def agree():
+        chosen = game(explorer)["chosen"]
+        for label, name in (("rate of G", "rateG"), ("rate of D", "rateD"), ("Momentum", "beta1")):
+            shown = explorer.locator(".control", has_text=label).locator("output").inner_text()
+            assert float(shown) == pytest.approx(chosen[name], rel=0.05), label
+        return chosen
+
+    before = agree()
+    for label in ("rate of G", "rate of D", "Momentum"):
+        explorer.get_by_label(label).focus()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowRight")
+    after = agree()
+    assert after["rateG"] == pytest.approx(2 * before["rateG"])
+    assert after["rateD"] == pytest.approx(2 * before["rateD"])
+    assert after["beta1"] > before["beta1"]
+    explorer.get_by_role("button", name="Let it collapse").click()
+    explorer.get_by_role("button", name="Pause").click()
+    assert agree() == before
+
+
+def test_the_map_of_the_gan_follows_the_theme(open_explorer):
+    page, explorer = open_explorer("gan-2d")
+    light = drawn(explorer)
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    settled(page)
+    dark = drawn(explorer)
+    assert all(a != b for a, b in zip(light, dark, strict=True))
+    page.evaluate("document.documentElement.dataset.theme = 'light'")
+    settled(page)
+    assert drawn(explorer) == light
+
+
 def test_training_pauses_out_of_sight_and_draws_seldom_if_asked_to(open_explorer):
     page, explorer = open_explorer("gan-2d", still=True)
     explorer.get_by_role("button", name="Run", exact=True).click()

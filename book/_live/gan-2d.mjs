@@ -18,6 +18,7 @@ const twoColours = () =>
   document.documentElement.dataset.theme === "dark"
     ? { blue: [86, 180, 233], orange: ORANGE }
     : { blue: [0, 114, 178], orange: [213, 94, 0] };
+const short = (value) => +(Math.abs(value) < 1 ? value.toFixed(2) : value.toPrecision(2)); // fits beside the axis
 const css = ([red, green, blue]) => `rgb(${red} ${green} ${blue})`;
 
 export async function mount(stage, settings, kit) {
@@ -94,10 +95,11 @@ export async function mount(stage, settings, kit) {
     onCurves.fillStyle = ground;
     onCurves.fillRect(0, 0, WIDE, HIGH);
     onCurves.font = "11px system-ui, sans-serif";
-    const steps = Math.max(100, seen.at(-1)?.step ?? 0);
+    const last = seen.at(-1);
+    const steps = Math.max(100, last?.step ?? 0);
     const x = (step) => LEFT + (step / steps) * (WIDE - LEFT - 6);
     // Above, the losses, between what they reached in the last half: the first steps may be far off.
-    const late = seen.filter(({ step }) => step >= steps / 2).flatMap(({ d, g }) => [d, g]);
+    const late = seen.filter(({ step }) => step >= last.step / 2).flatMap(({ d, g }) => [d, g]);
     const [low, high] = [Math.min(0, ...late), Math.max(1, ...late)];
     panel(20, 112, low, high, "loss", [["d", "D", css(blue), []], ["g", "G", css(orange), [4, 2]]]);
     panel(140, 190, 0, 8, "clusters", [["clusters", "", text, []]]);
@@ -114,8 +116,8 @@ export async function mount(stage, settings, kit) {
       onCurves.strokeRect(LEFT, top, WIDE - LEFT - 6, bottom - top);
       onCurves.fillStyle = text;
       onCurves.textAlign = "right";
-      onCurves.fillText(+most.toPrecision(2), LEFT - 4, top + 8);
-      onCurves.fillText(+least.toPrecision(2), LEFT - 4, bottom);
+      onCurves.fillText(short(most), LEFT - 4, top + 8);
+      onCurves.fillText(short(least), LEFT - 4, bottom);
       onCurves.textAlign = "left";
       onCurves.fillText(title, LEFT, top - 5);
       let right = WIDE - 8;
@@ -126,6 +128,11 @@ export async function mount(stage, settings, kit) {
         onCurves.beginPath();
         for (const point of seen) onCurves.lineTo(x(point.step), y(point[name]));
         onCurves.stroke();
+        if (last) {
+          onCurves.fillStyle = colour; // where the curve has come to: seen from the first step on
+          onCurves.fillRect(x(last.step) - 2, y(last[name]) - 2, 4, 4);
+          onCurves.fillStyle = text;
+        }
         if (!label) continue;
         onCurves.beginPath();
         onCurves.moveTo(right - 34, top - 9);
