@@ -12,11 +12,11 @@ from sphinx.ext import autodoc
 from sphinx.pycode import ModuleAnalyzer
 
 LONGEST_VALUE = 80
-MARKUP = re.compile(r"(`[^`]*`)|([*|]|(?<=\w)_(?!\w))")
+MARKUP = re.compile(r"(`[^`]*`)|([*|\"]|(?<=\w)_(?!\w))")
 
 
 def as_plain_text(line):
-    """Escapes what stands outside backticks and would be markup."""
+    """Escapes what stands outside backticks and would be markup, or a quotation mark made round."""
     return MARKUP.sub(lambda found: found[1] or f"\\{found[2]}", line)
 
 
@@ -25,7 +25,8 @@ def constants(code):
     found = {}
     for statement in ast.parse(code).body:
         targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
-        names = [name.id for target in targets if target for name in ast.walk(target) if isinstance(name, ast.Name)]
+        parts = [part for target in targets if target for part in ast.walk(target)]
+        names = [part.id for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)]
         lines = statement.lineno, statement.end_lineno
         found |= {name: lines for name in names if re.fullmatch("[A-Z][A-Z_]*", name)}
     return found

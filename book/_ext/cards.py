@@ -32,7 +32,7 @@ def description_of(doctree):
         if len(text) <= LONGEST:
             return text
         whole = text[:LONGEST].rpartition(". ")[0]
-        return whole + "." if whole else text[: LONGEST - 1].rpartition(" ")[0] + "…"
+        return whole + "." if len(whole) > LONGEST / 3 else text[: LONGEST - 1].rpartition(" ")[0] + "…"
     return ""
 
 

@@ -12,8 +12,7 @@ from sphinx.errors import SphinxError
 from sphinx.util.docutils import SphinxDirective
 
 STAMP = "application/vnd.genimg.stamp+json"  # genimg.runtime.STAMP; a build that executes nothing need not import torch
-RECORDS = executed.ROOT / "book" / "records"
-MACHINE = ("device", "precision", "threads", "scale", "seed", "genimg", "commit", "python", "torch", "numpy")
+MACHINE = ("date", "device", "precision", "threads", "scale", "seed", "genimg", "commit", "python", "torch", "numpy")
 
 
 def stamp_of(notebook):
@@ -24,12 +23,13 @@ def stamp_of(notebook):
 
 
 def title_of(notebook):
-    """A notebook's title."""
-    return "".join(notebook["cells"][0]["source"]).splitlines()[0].removeprefix("# ")
+    """A notebook's title, without the Chinese in parentheses after it."""
+    title = "".join(notebook["cells"][0]["source"]).splitlines()[0].removeprefix("# ")
+    return title.partition(" (")[0]
 
 
 def chapters_in_words(rows):
-    """A table of the chapters, and a list of where they ran.
+    """A table of the chapters, and a list of when and where they ran.
 
     Args:
         rows: (title, file name, stamp) of each chapter, in the book's order.
@@ -37,28 +37,29 @@ def chapters_in_words(rows):
     Returns:
         Markdown; a chapter without a budget or a known peak has a dash there.
     """
-    machines = list(dict.fromkeys(_machine(stamp) for _, _, stamp in rows))
-    lines = [
-        "| Chapter | Seconds | Budget, s | Memory, GB | Budget, GB | Date | Where |",
-        "|:--|--:|--:|--:|--:|:--|:-:|",
-    ]
+    machines = list(dict.fromkeys(map(_machine, (stamp for _, _, stamp in rows))))
+    lines = ["| Chapter | Seconds | Budget, s | Memory, GB | Budget, GB | Where |", "|:--|--:|--:|--:|--:|:-:|"]
     for title, file, stamp in rows:
-        budget = stamp["budget_minutes"] and f"{stamp['budget_minutes'] * 60:.0f}"
-        peak = stamp["memory_gb"] and f"{stamp['memory_gb']:.2f}"
-        ceiling = stamp["budget_memory_gb"] and f"{stamp['budget_memory_gb']:g}"
-        cells = [f"{stamp['seconds']:.0f}", budget, peak, ceiling, stamp["date"], _letter(machines, stamp)]
+        cells = (
+            f"{stamp['seconds']:,.0f}",
+            stamp["budget_minutes"] and f"{stamp['budget_minutes'] * 60:,.0f}",
+            stamp["memory_gb"] and f"{stamp['memory_gb']:.2f}",
+            stamp["budget_memory_gb"] and f"{stamp['budget_memory_gb']:g}",
+            _letter(machines.index(_machine(stamp))),
+        )
         lines.append(f"| [{title}]({file}) | " + " | ".join(cell or "–" for cell in cells) + " |")
     # The whole is the sum of what the rows show, so that a reader who adds them up finds the same.
     seconds = sum(round(stamp["seconds"]) for _, _, stamp in rows)
     budget = sum(round((stamp["budget_minutes"] or 0) * 60) for _, _, stamp in rows)
     peak = max((stamp["memory_gb"] or 0 for _, _, stamp in rows), default=0)
-    lines.append(f"| **All, one after another** | **{seconds:,}** | **{budget:,}** | at most {peak:.2f} | | | |")
-    for letter, machine in zip(map(_letter_of, range(len(machines))), machines, strict=True):
+    lines.append(f"| **One after another** | **{seconds:,}** | **{budget:,}** | at most {peak:.2f} | | |")
+    for number, machine in enumerate(machines):
         told = dict(zip(MACHINE, machine, strict=True))
         lines += [
             "",
-            f"**{letter}**: {told['device']}, {told['precision']}, {told['threads']} thread(s); "
-            f"scale {told['scale']}, seed {told['seed']}; genimg {told['genimg']}, commit {told['commit']}; "
+            f"**{_letter(number)}**: {told['date']}, {told['device']}, {told['precision']}, "
+            f"{_threads(told['threads'])}; scale {told['scale']}, seed {told['seed']}; "
+            f"genimg {told['genimg']}, commit {told['commit']}; "
             f"Python {told['python']}, torch {told['torch']}, NumPy {told['numpy']}.",
         ]
     return "\n".join(lines)
@@ -78,7 +79,7 @@ def records_in_words(records):
         stamp = record["stamp"]
         blocks.append(
             f"**{record['name']}**: {stamp['seconds']:,} s on {stamp['device']} ({stamp['precision']}, "
-            f"{stamp['threads']} thread(s)), {stamp['date']}; commit {stamp['commit']}, torch {stamp['torch']}, "
+            f"{_threads(stamp['threads'])}), {stamp['date']}; commit {stamp['commit']}, torch {stamp['torch']}, "
             f"Python {stamp['python']}.\n\n```sh\n{record['command']}\n```"
         )
     return "\n\n".join(blocks)
@@ -88,14 +89,14 @@ def _machine(stamp):
     return tuple(stamp[name] for name in MACHINE)
 
 
-def _letter(machines, stamp):
-    return _letter_of(machines.index(_machine(stamp)))
+def _threads(number):
+    return "1 thread" if number == 1 else f"{number} threads"
 
 
-def _letter_of(number):
+def _letter(number):
     """A, B, ... Z, AA, AB, ..."""
     before, place = divmod(number, 26)
-    return (_letter_of(before - 1) if before else "") + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[place]
+    return (_letter(before - 1) if before else "") + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[place]
 
 
 class Ran(SphinxDirective):
@@ -124,7 +125,7 @@ class Ran(SphinxDirective):
         return rows
 
     def _records(self):
-        files = sorted(RECORDS.glob("*.json"))
+        files = sorted((executed.ROOT / "book" / "records").glob("*.json"))
         for file in files:
             self.env.note_dependency(str(file))
         return [json.loads(file.read_text("utf-8")) for file in files]
