@@ -207,9 +207,9 @@ def test_the_middle_lies_between_clusters_and_samples():
         """const game = new core.Game(2, { hidden: 6 }), mean = (x) => x.reduce((sum, v) => sum + v / x.length, 0);
            const at = (points) => mean(core.forward(game.D, points, points.length / 2).at(-1));
            const both = [at(Float64Array.from(game.data.centres.flat())), at(game.look().points)];
-           const before = game.middle();
+           const before = game.middle(game.look().points);
            game.D.at(-1).b[0] += 5;
-           return { both, before, after: game.middle() }"""
+           return { both, before, after: game.middle(game.look().points) }"""
     )
     assert answer["both"][0] != pytest.approx(answer["both"][1], abs=1e-4)
     assert answer["before"] == pytest.approx(np.mean(answer["both"]))
@@ -220,7 +220,7 @@ def test_a_seed_repeats_a_run_and_looking_does_not_change_it():
     body = """const play = (seed, look) => { const game = new core.Game(seed, { hidden: 8, batch: 16 });
                 for (let i = 0; i < 15; i += 1) {
                   game.step(core.CURE);
-                  if (look) { game.look(); game.field(5, 3); game.middle(); } }
+                  if (look) { game.middle(game.look().points); game.field(5, 3); } }
                 return game.look().points; };
               return [play(1, false), play(1, true), play(2, false)]"""
     once, looked_at, other = in_node(body)

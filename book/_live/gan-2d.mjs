@@ -94,6 +94,7 @@ export async function mount(stage, settings, kit) {
     const { blue, orange } = twoColours();
     onCurves.fillStyle = ground;
     onCurves.fillRect(0, 0, WIDE, HIGH);
+    onCurves.lineJoin = "round"; // no spikes beyond the values
     onCurves.font = "11px system-ui, sans-serif";
     const last = seen.at(-1);
     const steps = Math.max(100, last?.step ?? 0);

@@ -320,11 +320,11 @@ export class Game {
   }
 
   /**
-   * The logit half-way between D's mean opinions of the clusters and of the samples. Losses of differences leave D's
+   * The logit half-way between D's mean opinions of the clusters and of samples (n, 2). Losses of differences leave D's
    * level open, and so does the hinge where D is unsure: what says something is where D lies above and below this.
    */
-  middle() {
-    return (this.opinion(Float64Array.from(this.data.centres.flat())) + this.opinion(this.look().points)) / 2;
+  middle(samples) {
+    return (this.opinion(Float64Array.from(this.data.centres.flat())) + this.opinion(samples)) / 2;
   }
 
   /** D's mean logit at some points. */

@@ -34,7 +34,7 @@ function show() {
     ...losses,
     samples: Float32Array.from(points),
     field: Float32Array.from(game.field(field.side, field.reach)),
-    middle: game.middle(),
+    middle: game.middle(points),
     covered,
     finite,
   };
