@@ -232,15 +232,23 @@ def particles(velocity, noise, heaps, colours, near, reach=3.0):
     return live("particles", settings, {"velocity": (velocity, {"x": noise[:16], "t": t[:16]})})
 
 
+#: What a reader of the plane's GAN may choose, and so what `gan_in_the_plane` may set: the loss, the weights of the
+#: penalties, the learning rates, Adam's beta1, the random start.
+CHOICES = ("loss", "r1", "r2", "rateG", "rateD", "beta1", "seed")
+
+
 def gan_in_the_plane(**settings):
     """Explorer: a GAN that the reader trains in the page, on points of the plane. Nothing is exported.
 
     Args:
-        settings: what `book/_live/gan-2d.mjs` may be told; without any, what stands there.
+        settings: where the controls stand at first, by the names in `CHOICES`; the others start a run that collapses.
 
     Raises:
-        ValueError: as `live`.
+        ValueError: another name, or as `live`.
     """
+    strangers = [name for name in settings if name not in CHOICES]
+    if strangers:
+        raise ValueError(f"{', '.join(strangers)}: the page knows {', '.join(CHOICES)}")
     return live("gan-2d", settings)
 
 

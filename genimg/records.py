@@ -19,7 +19,8 @@ from genimg.errors import RunError
 
 #: Where records are kept in a checkout.
 FOLDER = Path("book") / "records"
-INSTALLED = Path(__file__).parent / "recorded"  # a copy of that folder, where the package is not run from a checkout
+#: A copy of that folder, where the package is not run from a checkout.
+INSTALLED = Path(__file__).parent / "recorded"
 
 
 @dataclass(frozen=True)

@@ -153,6 +153,11 @@ def test_a_map_needs_a_plane(figure):
         live.latent_map(small_vae(z_dim=3), torch.randn(7, 2), torch.arange(7))
 
 
+def test_controls_that_the_page_does_not_have_are_named(figure):
+    with pytest.raises(ValueError, match="momentum: .*beta1"):
+        live.gan_in_the_plane(momentum=0.5)
+
+
 def test_a_bernoulli_decoder_is_refused(figure):
     with pytest.raises(ValueError, match="Bernoulli"):
         live.latent_map(small_vae(likelihood="bernoulli"), torch.randn(7, 2), torch.arange(7))
@@ -183,7 +188,7 @@ def test_bundles_are_taken_out_of_a_notebook(figure):
 
 
 def test_settings_cannot_end_their_script(figure):
-    (bundle,) = extension.take_out(notebook_of(live.gan_in_the_plane(name="</script><b>")))
+    (bundle,) = extension.take_out(notebook_of(live.gan_in_the_plane(loss="</script><b>")))
     _, after = extension.element("gan", bundle, 1)
     assert after.count("</script>") == 1 and "<b>" not in after
 
