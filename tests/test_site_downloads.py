@@ -10,6 +10,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import ran
+from bs4 import BeautifulSoup
 from test_conventions import CHAPTERS, FORBIDDEN, ROOT
 
 if not os.environ.get("BOOK_SITE"):
@@ -76,3 +78,16 @@ def test_it_is_light_and_holds_nothing_of_the_machine(path):
     assert "application/vnd.genimg.live" not in file.read_text("utf-8")
     texts = [texts_of(output) for cell in cells_of(load(file), "code") for output in cell["outputs"]]
     assert not [match[0] for text in texts for pattern in PATHS if (match := re.search(f".{{0,40}}{pattern}", text))]
+
+
+def test_what_ran_has_a_row_for_each_chapter_with_the_numbers_of_its_notebook():
+    page = BeautifulSoup((SITE / "book" / "ran.html").read_text("utf-8"), "html.parser")
+    *rows, total = page.select("article tbody tr")
+    shown = {row.a["href"].removesuffix(".html"): [cell.get_text() for cell in row.find_all("td")] for row in rows}
+    stamps = {path.stem: ran.stamp_of(load(offered(path))) for path in RUN}
+    assert shown.keys() == stamps.keys() and len(rows) == len(RUN)
+    for name, told in stamps.items():
+        seconds, budget, memory = f"{told['seconds']:,.0f}", f"{told['budget_minutes'] * 60:,.0f}", told["memory_gb"]
+        assert shown[name][1:4] == [seconds, budget, f"{memory:.2f}"], name
+    seconds = sum(int(cells[1].replace(",", "")) for cells in shown.values())
+    assert total.find_all("td")[1].get_text() == f"{seconds:,}"
