@@ -55,9 +55,14 @@ def address():
     server.shutdown()
 
 
+def find_browser():
+    """Where a browser is installed; None where there is none."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
 @pytest.fixture(scope="module")
 def browser():
-    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
+    executable = find_browser()
     if not executable:
         pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
     with pytest.importorskip("playwright.sync_api").sync_playwright() as playwright:
