@@ -96,7 +96,7 @@ def execute(notebook, python, folder, variables):
     """Run a notebook, alone in a folder, on a kernel of that Python.
 
     Returns:
-        all that its cells printed.
+        all that its cells printed or displayed as plain text, the stamp among it.
 
     Raises:
         CellExecutionError: a cell raised.
@@ -111,4 +111,7 @@ def execute(notebook, python, folder, variables):
     client = NotebookClient(notebook, km=manager, timeout=1800, resources={"metadata": {"path": str(folder)}})
     client.execute(env=settings(**variables), cleanup_kc=True)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
-    return "".join(output.text for output in outputs if output.output_type == "stream")
+    return "".join(
+        output.text if output.output_type == "stream" else output.get("data", {}).get("text/plain", "") + "\n"
+        for output in outputs
+    )

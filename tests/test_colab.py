@@ -58,9 +58,10 @@ def _make(folder):
     fetched = colab.run(python, "-m", "pip", "download", "-q", "--no-deps", "-d", folder, "setuptools>=77", check=False)
     if fetched.returncode:
         return {"offline": fetched.stderr.strip().splitlines()[-1]}
-    before = colab.run(python, "-c", LIST).stdout
+    elsewhere = {"cwd": folder}  # the checkout may hold the notes that pip leaves of an editable installation
+    before = colab.run(python, "-c", LIST, **elsewhere).stdout
     printed = colab.execute(chapter(colab.ROOT / "book" / "index.ipynb", 3), python, folder / "first", variables)
-    after = colab.run(python, "-c", LIST).stdout
+    after = colab.run(python, "-c", LIST, **elsewhere).stdout
     return dict(python=str(python), variables=variables, commit=commit, before=before, after=after, printed=printed)
 
 
