@@ -122,7 +122,7 @@ def test_maths_is_drawn(visit, path):
     assert page.locator("mjx-merror").count() == 0
     words = page.evaluate(
         """() => { const copy = document.querySelector("article").cloneNode(true);
-                   copy.querySelectorAll("pre, code, script, style, mjx-container").forEach(e => e.remove());
+                   copy.querySelectorAll("pre, code, dt.sig, script, style, mjx-container").forEach(e => e.remove());
                    return copy.textContent; }"""
     )
     assert not re.findall(r".{0,30}(?:\$|\\[a-zA-Z(\[]).{0,30}", words)

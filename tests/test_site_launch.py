@@ -1,4 +1,4 @@
-"""The built site's buttons: each page opens its own notebook on Colab, its repository and its issues.
+"""The built site's buttons: a chapter opens its own notebook on Colab, every page its repository and its issues.
 
 Runs where BOOK_SITE names a built site, as .ci/run does: BOOK_SITE=_build/html pytest -n 0 tests/test_site_launch.py
 """
@@ -17,6 +17,7 @@ if not os.environ.get("BOOK_SITE"):
 ROOT = Path(__file__).parents[1]
 SITE = Path(os.environ["BOOK_SITE"]).resolve()
 PAGES = sorted(SITE.glob("book/*.html"))
+NOTEBOOKS = [page for page in PAGES if (ROOT / "book" / f"{page.stem}.ipynb").exists()]
 
 
 class Links(HTMLParser):
@@ -34,27 +35,33 @@ class Links(HTMLParser):
         self.words += data
 
 
-def each_page(test):
-    return pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)(test)
+def each(pages):
+    return pytest.mark.parametrize("page", pages, ids=lambda page: page.stem)
 
 
-def test_every_chapter_has_its_page():
-    assert {page.stem for page in PAGES} == {path.stem for path in ROOT.glob("book/*.ipynb")}
+def test_every_source_has_its_page():
+    assert {page.stem for page in PAGES} == {path.stem for path in ROOT.glob("book/*.*")}
+    assert {page.stem for page in NOTEBOOKS} == {path.stem for path in ROOT.glob("book/*.ipynb")}
 
 
-@each_page
-def test_the_buttons_lead_to_the_notebook_and_its_repository(page):
+@each(PAGES)
+def test_every_page_leads_to_its_repository(page):
+    buttons = Links(page.read_text("utf-8")).buttons
+    assert buttons["Source repository"] == address.REPOSITORY
+    assert buttons["Open an issue"].startswith(f"{address.REPOSITORY}/issues/new?")
+    launches = [title for title in buttons if title.startswith("Launch")]
+    assert launches == (["Launch on Colab"] if page in NOTEBOOKS else [])
+
+
+@each(NOTEBOOKS)
+def test_a_chapter_opens_on_colab(page):
     buttons = Links(page.read_text("utf-8")).buttons
     notebook = f"book/{page.stem}.ipynb"
     on_colab = f"https://colab.research.google.com/github/{address.OWNER_AND_NAME}/blob/main/{notebook}"
     assert buttons["Launch on Colab"] == on_colab
-    assert (ROOT / notebook).exists()
-    assert buttons["Source repository"] == address.REPOSITORY
-    assert buttons["Open an issue"].startswith(f"{address.REPOSITORY}/issues/new?")
-    assert [title for title in buttons if title.startswith("Launch")] == ["Launch on Colab"]
 
 
-@each_page
+@each(NOTEBOOKS)
 def test_the_installing_cell_is_in_the_download_but_not_on_the_page(page):
     download = page.parent / Links(page.read_text("utf-8")).buttons["Download source file"]
     sources = ["".join(cell["source"]) for cell in json.loads(download.read_text("utf-8"))["cells"]]

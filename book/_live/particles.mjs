@@ -117,7 +117,7 @@ export async function mount(stage, settings, kit) {
     const started = performance.now();
     const frame = (now) => {
       if (!playing) return;
-      time = Math.min(1, (now - started) / 1000 / SECONDS);
+      time = Math.max(0, Math.min(1, (now - started) / 1000 / SECONDS)); // a frame may have begun before the click
       clock.value = time;
       if (time === 1) play.click();
       draw();
