@@ -3,9 +3,14 @@
 import json
 import re
 
+import live  # of book/_ext, as conftest.py arranges
 import numpy as np
 import pytest
 from test_site import SITE, address, browser, visit  # noqa: F401
+
+said = []
+if not (SITE / "_static" / "live").exists() and live.install(said.append) is None:
+    pytest.skip(f"the site was built without live models: {' '.join(said)}", allow_module_level=True)
 
 #: Where each explorer stands.
 EXPLORERS = {
