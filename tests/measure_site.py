@@ -45,6 +45,7 @@ def main():
             paints = []
             for _ in range(VISITS):
                 page, close = visit(browser, address + path, slowdown)
+                page.wait_for_function(PAINT)  # a slowed processor may have fetched all before it has painted
                 paints.append(page.evaluate(PAINT))
                 size = page.evaluate(BYTES)
                 explorers += [(path, kind) for kind in page.eval_on_selector_all(
