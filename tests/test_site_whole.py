@@ -150,6 +150,21 @@ def test_pages_can_be_printed(visit, path):  # noqa: F811
     assert page.evaluate("document.documentElement.scrollWidth") <= 700
 
 
+def test_a_dark_page_is_printed_light_and_stays_dark(visit):  # noqa: F811
+    page = visit("book/gan.html")
+    page.evaluate("document.documentElement.dataset.theme = 'dark'")
+    page.evaluate(
+        """addEventListener("beforeprint", () => {
+               const light = (e) => getComputedStyle(e).color.match(/[0-9]+/g).slice(0, 3).every((c) => c > 110);
+               window.lightLetters = [...document.querySelectorAll("article :is(h2, p, li, pre span, mjx-container)")]
+                 .filter((e) => e.offsetParent && light(e)).map((e) => e.textContent.slice(0, 40));
+           })"""
+    )
+    assert page.pdf().startswith(b"%PDF")
+    assert page.evaluate("lightLetters") == []
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
 def test_the_download_of_a_page_is_its_notebook(pages):
     for path in CHAPTERS:
         source = SITE / "_sources" / Path(path).with_suffix(".ipynb")
