@@ -308,9 +308,11 @@ def test_collapse_and_cure_set_the_controls(open_explorer):
     page.wait_for_timeout(500)
     assert game(explorer)["chosen"] == {**cured, "r1": 0}
     assert explorer.get_by_label("Penalty").input_value() == "none"
+    assert explorer.get_by_label("Its weight").is_disabled(), "a weight of nothing"
     explorer.get_by_label("Penalty").select_option("both")
     chosen = game(explorer)["chosen"]
     assert chosen["r1"] == chosen["r2"] > 0
+    assert explorer.get_by_label("Its weight").is_enabled()
     explorer.get_by_role("button", name="Pause").click()
 
 

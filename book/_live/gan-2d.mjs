@@ -213,8 +213,9 @@ export async function mount(stage, settings, kit) {
   function choose(changes) {
     Object.assign(chosen, changes);
     loss.value = chosen.loss;
-    penalty.value = chosen.r1 ? (chosen.r2 ? "both" : "r1") : "none";
+    penalty.value = charged();
     if (chosen.r1) gamma.value = chosen.r1;
+    weigh();
     rateG.value = asOctave(chosen.rateG);
     rateD.value = asOctave(chosen.rateD);
     beta1.value = chosen.beta1;
@@ -250,16 +251,20 @@ export async function mount(stage, settings, kit) {
     },
     change("loss"),
   );
+  const charged = () => (chosen.r1 ? (chosen.r2 ? "both" : "r1") : "none");
+  const weigh = () => (gamma.querySelector("input").disabled = penalty.value === "none"); // a weight of nothing
   const charge = () => {
+    weigh();
     chosen.r1 = penalty.value === "none" ? 0 : gamma.value;
     chosen.r2 = penalty.value === "both" ? gamma.value : 0;
     ask();
   };
   const penalty = kit.choice(
-    { label: "Penalty", options: [["none", "none"], ["r1", "R1"], ["both", "R1 and R2"]], value: "none" },
+    { label: "Penalty", options: [["none", "none"], ["r1", "R1"], ["both", "R1 and R2"]], value: charged() },
     charge,
   );
-  const gamma = kit.slider({ label: "Its weight γ", min: 0.5, max: 10, step: 0.5, value: CURE.r1, show: String }, charge);
+  const gamma = kit.slider({ label: "Its weight γ", min: 0.5, max: 10, step: 0.5, value: chosen.r1 || CURE.r1, show: String }, charge);
+  weigh();
   // Rates in half octaves around a thousandth, so that all rates of the two buttons lie on the slider.
   const [asRate, asOctave] = [(octave) => 0.001 * 2 ** octave, (rate) => Math.log2(rate / 0.001)];
   const rate = (label, name) =>
