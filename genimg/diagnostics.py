@@ -218,11 +218,12 @@ def _chase(model, recent):
 
 def _averaged(model, recent):
     fixed = isinstance(getattr(model, "sigma", None), int | float) and model.likelihood == "gaussian"
-    if fixed and model.sigma**2 >= 0.9 * model.dims / 2:
+    kl = recent.mean("kl")  # NaN while there are too few readings
+    if fixed and model.sigma**2 >= 0.9 * model.dims / 2 and not math.isnan(kl):
         return Diagnosis(
             "reconstruction averaged over pixels",
-            f"sigma {model.sigma:g} is what a mean over {model.dims} dimensions amounts to, and leaves a KL of "
-            f"{recent.mean('kl'):.2f} nats",
+            f"sigma {model.sigma:.3g} is what a mean over {model.dims} dimensions amounts to, and leaves a KL of "
+            f"{kl:.2f} nats",
             "Sum over the dimensions of a picture, or take sigma='optimal'",
         )
 

@@ -31,7 +31,8 @@ def interpolate(x_0, x_1, t):
 
 
 def velocity_loss(v, x_0, x_1):
-    """Mean over dimensions of (v - (x_1 - x_0))^2, per sample: (N, ...) -> (N,). Lipman et al. 2022, equation 23.
+    """Mean over dimensions of (v - (x_1 - x_0))^2, per sample: (N, ...) -> (N,). Lipman et al. 2022, equation 23, with
+    paths that end in the data themselves (their sigma_min is 0).
 
     Its minimum over functions v(x_t, t) is the mean of x_1 - x_0 over all pairs whose path passes x_t at time t.
     """

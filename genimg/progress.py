@@ -1,10 +1,14 @@
 """How far a run is, told where the reader looks: terminal, live notebook, built page, log."""
 
 import sys
+import textwrap
 import time
 
 from genimg import runtime
 from genimg.diagnostics import MEASURES
+
+#: Characters of a line in a notebook: what a page of the site shows without scrolling.
+WIDTH = 88
 
 
 class Progress:
@@ -33,7 +37,7 @@ class Progress:
             from IPython.display import Pretty, display
 
             self.pretty = Pretty
-            self.handle = display(Pretty(self._line()), display_id=True)
+            self.handle = display(Pretty(self._wrapped()), display_id=True)
         elif sys.stderr.isatty():
             self.bar = tqdm(total=self.total, desc=self.label, leave=False)
         return self
@@ -53,7 +57,7 @@ class Progress:
         self.step = step
         if self.handle and time.perf_counter() - self.shown > 0.5:
             self.shown = time.perf_counter()
-            self.handle.update(self.pretty(self._line()))
+            self.handle.update(self.pretty(self._wrapped()))
 
     def log(self, step):
         """A line in a log, where neither bar nor notebook shows the state."""
@@ -72,7 +76,7 @@ class Progress:
         if self.bar:
             self.bar.close()
         if self.handle:
-            self.handle.update(self.pretty(self._line()))
+            self.handle.update(self.pretty(self._wrapped()))
         elif kind is None and self.visible and self.step > self.first:
             print(self._line(), file=sys.stderr)
 
@@ -84,6 +88,9 @@ class Progress:
         else:
             state = f"{done:,} steps in {seconds:.0f} s ({1000 * seconds / max(done, 1):.1f} ms each)"
         return f"{self.label}: {state}" + (f" | {self._losses()}" if self.means else "")
+
+    def _wrapped(self):
+        return textwrap.fill(self._line(), WIDTH, subsequent_indent="    ", break_on_hyphens=False)
 
     def _losses(self):
         return ", ".join(f"{name} {value:.3g}" for name, value in self.means.items() if name not in MEASURES)

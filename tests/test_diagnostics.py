@@ -129,6 +129,17 @@ def test_a_rule_names_its_failure(name):
     assert found(settings_of(kind, **options), healthy | readings) == [name]
 
 
+def test_what_is_told_are_numbers_that_were_read():
+    """A setting alone tells this failure; it is told with its number, so not before there are readings of it."""
+    averaged = settings_of("vae", sigma=experiments.mean_sigma(64))
+    watch, made, said = Watch(averaged, 600), History(), []
+    for step in range(50, 650, 50):
+        made.add(step, {"loss": 1.0} | ({"kl": 0.1} if step > 400 else {}))
+        said += watch.look(made)
+    assert [one.name for one in said] == ["reconstruction averaged over pixels"]
+    assert "a KL of 0.10 nats" in said[0].seen
+
+
 @pytest.mark.parametrize(("kind", "readings"), [("gan", HEALTHY_GAN), ("vae", HEALTHY_VAE)])
 def test_healthy_numbers_say_nothing(kind, readings):
     assert found(settings_of(kind), readings) == []

@@ -195,7 +195,9 @@ def test_one_line_in_an_executed_notebook():
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
     NotebookClient(notebook, timeout=300).execute()
     (output,) = notebook.cells[0].outputs
-    assert output["data"]["text/plain"].startswith("training: 400 steps in"), json.dumps(output)
+    text = output["data"]["text/plain"]
+    assert text.startswith("training: 400 steps in"), json.dumps(output)
+    assert "logit_fake" in text and max(map(len, text.splitlines())) <= 88, "a page would cut it off"
 
 
 def test_weights_go_to_the_fast_layout():
