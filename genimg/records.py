@@ -21,6 +21,8 @@ from genimg.errors import RunError
 FOLDER = Path("book") / "records"
 #: A copy of that folder, where the package is not run from a checkout.
 INSTALLED = Path(__file__).parent / "recorded"
+#: Characters that a page shows in a line.
+WIDTH = 96
 
 
 @dataclass(frozen=True)
@@ -53,20 +55,31 @@ class Record:
         """Whether every seed of variant a is below every seed of b, by more than that."""
         return max(self.values(a, key)) < min(self.values(b, key)) - by
 
-    def table(self, columns):
-        """Print mean (lowest to highest) over seeds of {key: title} for every variant; a * where seeds lack it."""
+    def table(self, columns, over="seeds"):
+        """Print the mean over seeds of {key: title} for every variant, and the range in brackets; a * where seeds lack
+        the number. Columns that a page has no room for stand below, in a block of their own.
+
+        Args:
+            over: what the list of scores runs over, as the table calls it.
+        """
         if not self:
             return
-        space = max(map(len, self.results)) + 2
-        print("mean over seeds (lowest to highest)")
-        print(" " * space + "".join(f"{title:>28s}" for title in columns.values()))
-        for variant in self.results:
-            texts = []
-            for key in columns:
-                values = self.values(variant, key)
-                shown = values and f"{self.mean(variant, key):.3g} ({min(values):.3g} to {max(values):.3g})"
-                texts.append(shown + "*" * (len(values) < len(self.results[variant])) if shown else "-")
-            print(f"{variant:{space}s}" + "".join(f"{text:>28s}" for text in texts))
+        names = ["", *self.results]
+        cells = [[title, *(self._cell(variant, key) for variant in self.results)] for key, title in columns.items()]
+        print(f"mean over {over} (lowest to highest)")
+        for number, block in enumerate(_blocks(cells, WIDTH - _width(names))):
+            print("\n" * (number > 0), end="")
+            for name, *row in zip(names, *block, strict=True):
+                texts = (f"{text:>{_width(column)}s}" for text, column in zip(row, block, strict=True))
+                print(f"{name:{_width(names)}s}" + "".join(texts))
+
+    def _cell(self, variant, key):
+        values = self.values(variant, key)
+        if not values:
+            return "-"
+        low, mean, high = map(_short, (min(values), self.mean(variant, key), max(values)))
+        spread = f" ({low} to {high})" if low != high else ""
+        return mean + spread + "*" * (len(values) < len(self.results[variant]))
 
     def dots(self, labels):
         """A panel for each {key: axis label}, a line for each variant, a dot for each seed. Nothing without results."""
@@ -98,6 +111,25 @@ class Record:
         ax.tick_params(length=0)
         ax.grid(False)
         ax.spines[:].set_visible(False)
+
+
+def _short(value):
+    """A number in three digits, or in all that stand before the point."""
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def _width(column):
+    return max(map(len, column)) + 2
+
+
+def _blocks(columns, room):
+    """Lists of neighbouring columns that together are at most so wide; one column may be wider by itself."""
+    blocks = [[]]
+    for column in columns:
+        if blocks[-1] and sum(map(_width, [*blocks[-1], column])) > room:
+            blocks.append([])
+        blocks[-1].append(column)
+    return blocks
 
 
 def write(name, command, results, samples, started, device=None, folder=FOLDER):
@@ -153,7 +185,7 @@ def show(name, command, folder=None):
     print(
         f"Record {name}, made by\n  {record['command']}\n"
         f"on {stamp['device']} ({stamp['precision']}, {stamp['threads']} thread(s)) in {stamp['seconds']:,} s, "
-        f"{stamp['date']}; commit {stamp['commit']}, torch {stamp['torch']}, Python {stamp['python']}"
+        f"{stamp['date']},\nwith commit {stamp['commit']}, torch {stamp['torch']}, Python {stamp['python']}"
     )
     picture = path.with_suffix(".png")
     return Record(record["results"], tuple(record["rows"]), picture if picture.exists() else None)

@@ -32,7 +32,7 @@ def test_a_record_is_shown_as_it_was_written(tmp_path, capsys):
     assert not record.below("other", "text", "error", by=0.125)
     assert not record.below("text", "other", "error")
     record.table({"error": "error"})
-    assert "0.25 (0.25 to 0.25)" in capsys.readouterr().out
+    assert capsys.readouterr().out.splitlines()[2].split() == ["text", "0.25"]
     assert "python -m genimg record some" in shown
     for key in ("commit", "device", "torch", "date"):
         assert str(json.loads((tmp_path / "some.json").read_text())["stamp"][key]) in shown
@@ -44,7 +44,22 @@ def test_seeds_without_a_number_are_left_out_and_marked(capsys):
     assert record.values("a", "kl") == [0.5] and record.values("b", "kl") == []
     record.table({"kl": "KL"})
     rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
-    assert rows == [["a", "0.5", "(0.5", "to", "0.5)*"], ["b", "-"], ["c", "1", "(1", "to", "1)"]]
+    assert rows == [["a", "0.5*"], ["b", "-"], ["c", "1"]]
+
+
+def test_a_table_is_no_wider_than_a_page(capsys):
+    scores = {f"variant {i}": [{f"key {k}": 10.0**k + seed for k in range(9)} for seed in range(3)] for i in range(2)}
+    records.Record(scores, (), None).table({f"key {k}": f"title {k}" for k in range(9)}, over="splits")
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first == "mean over splits (lowest to highest)"
+    lines = list(filter(None, lines))  # blocks are apart
+    assert max(map(len, lines)) <= records.WIDTH
+    assert len(lines) % 3 == 0 and len(lines) > 3  # blocks of a heading and two variants
+    titles = [word for line in lines[::3] for word in line.split("title ")[1:]]
+    assert [int(title) for title in titles] == list(range(9)), "a column is lost"
+    text = "\n".join(lines)
+    assert "2 (1 to 3)" in text and "1,001 (1,000 to 1,002)" in text and "100,000,001" in text
+    assert all(line.startswith(("  ", "variant")) for line in lines)
 
 
 def test_without_a_record_the_page_says_so(tmp_path, capsys):

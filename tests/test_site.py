@@ -128,6 +128,22 @@ def test_maths_is_drawn(visit, path):
     assert not re.findall(r".{0,30}(?:\$|\\[a-zA-Z(\[]).{0,30}", words)
 
 
+def test_a_full_stop_stays_with_its_formula(visit):
+    """At every width: between the two there is no line's end."""
+    page = visit("book/vae.html")
+    pairs = page.locator("article .together")
+    assert pairs.count() > 20
+    for width in range(360, 1441, 180):
+        page.set_viewport_size({"width": width, "height": 900})
+        apart = pairs.evaluate_all(
+            """all => all.filter(e => { const a = e.querySelector("mjx-container").getBoundingClientRect();
+                 const range = document.createRange(); range.selectNodeContents(e.lastChild);
+                 const b = range.getBoundingClientRect();
+                 return a.width && (b.top > a.bottom || b.left < a.left); }).map(e => e.textContent)"""
+        )
+        assert not apart
+
+
 @pytest.mark.parametrize("path", CHAPTERS)
 def test_wide_formulas_start_with_their_beginning(visit, path):
     page = visit(path, WIDTHS["phone"])
@@ -182,6 +198,7 @@ def test_solutions_are_hidden_until_opened(visit, path):
     for solution in solutions.all():
         code = solution.locator("div.highlight").first
         assert not code.is_visible()
+        assert solution.locator("summary").inner_text().strip() == "Solution in code"
         solution.locator("summary").click()
         assert code.is_visible()
         assert any(": right." in text for text in solution.locator(".output").all_inner_texts())

@@ -37,6 +37,7 @@ AT_ONCE = min(4, CORES)  # a chapter may use 2 GB of memory
 EXERCISES = "## Exercises\n"
 # From "*Solution." or a caption, at the start of a paragraph, to the next exercise, the next heading or the cell's end.
 SOLUTION = re.compile(r"^(\*(?:Solution\.|Figure ).*?)\s*(?=^\*\*\d+\.\d+\*\*|^## |\Z)", re.MULTILINE | re.DOTALL)
+SOLVED = {"code_prompt_show": "Solution in code", "code_prompt_hide": "Hide the solution"}
 FOLDED = "``````{dropdown} Solution in words\n\\1\n``````\n\n"
 
 # Kernels share the cores, and torch's threads would fight over them.
@@ -206,10 +207,15 @@ def _put_outputs_in(app, docname, source):
 
 
 def _fold_solutions(notebook):
-    """Folds what stands in words between an exercise's hidden code and the next exercise, until the reader opens it."""
+    """Folds what stands in words between an exercise's hidden code and the next exercise, until the reader opens it.
+
+    The hidden code is called what it is.
+    """
     open_ = False
     for cell in notebook["cells"]:
         if cell["cell_type"] != "markdown":
+            if open_ and "hide-cell" in cell["metadata"].get("tags", ()):
+                cell["metadata"]["mystnb"] = cell["metadata"].get("mystnb", {}) | SOLVED
             continue
         text = "".join(cell["source"])
         open_ = open_ or EXERCISES in text

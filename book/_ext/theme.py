@@ -1,6 +1,9 @@
-"""What the theme and MyST-NB put into pages and this book does without."""
+"""What the theme and MyST-NB put into pages and this book does without, and what they leave undone."""
 
+import re
 from pathlib import Path
+
+from docutils import nodes
 
 # A button "Show code cell source" whose name for screen readers is "Toggle hidden content": its words are its name.
 MISNAMED = '<summary aria-label="Toggle hidden content">'
@@ -9,6 +12,16 @@ MISNAMED = '<summary aria-label="Toggle hidden content">'
 def _name_buttons(app, pagename, templatename, context, doctree):
     if "body" in context:
         context["body"] = context["body"].replace(MISNAMED, "<summary>")
+
+
+def _keep_together(app, doctree, docname):
+    """Puts a formula and the full stop behind it on one line; MathJax's box alone would let it fall to the next."""
+    for formula in list(doctree.findall(nodes.math)):
+        line, place = formula.parent, formula.parent.index(formula)
+        behind = line[place + 1] if place + 1 < len(line) else None
+        if isinstance(behind, nodes.Text) and (mark := re.match(r"\S{1,4}(?=\s|$)", behind)):
+            together = nodes.inline("", "", formula.deepcopy(), nodes.Text(mark[0]), classes=["together"])
+            line[place : place + 2] = [together, nodes.Text(behind[mark.end() :])]
 
 
 def _drop_icon_script(app, exception):
@@ -21,5 +34,6 @@ def _drop_icon_script(app, exception):
 
 def setup(app):
     app.connect("html-page-context", _name_buttons)
+    app.connect("doctree-resolved", _keep_together)
     app.connect("build-finished", _drop_icon_script)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -285,7 +285,7 @@ export async function mount(stage, settings, kit) {
     kit.make(
       "p",
       { class: "hint" },
-      "Dots: samples. Circles: the data's clusters, bold where covered. Ground: D's logit, orange above and blue below the middle between clusters and samples; full colour where it is farthest from it.",
+      "Dots: samples. Circles: the data's clusters, bold where covered. Ground: D's opinion. Orange places are to it more like the clusters, blue ones more like the samples; the fuller the colour, the surer it is.",
     ),
     kit.make(
       "div",
