@@ -7,7 +7,7 @@ import time
 from genimg import runtime
 from genimg.diagnostics import MEASURES
 
-#: Characters of a line in a notebook: what a page of the site shows without scrolling.
+#: Characters of a line in a notebook; a page of the site shows so many without scrolling.
 WIDTH = 88
 
 
