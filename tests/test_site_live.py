@@ -118,6 +118,7 @@ def test_the_browser_computes_what_torch_computed(open_explorer, kind):
 
 def test_dragging_over_the_map_changes_the_picture(open_explorer):
     page, explorer = open_explorer("latent-map")
+    explorer.locator("canvas.pad").scroll_into_view_if_needed()  # the map has grown below the window's edge
     pad = explorer.locator("canvas.pad").bounding_box()
     seen, places = [drawn(explorer)], [explorer.locator(".stage").get_attribute("data-z")]
     page.mouse.move(pad["x"] + pad["width"] / 2, pad["y"] + pad["height"] / 2)
