@@ -1,5 +1,6 @@
 """How far a run is, told where the reader looks: terminal, live notebook, built page, log."""
 
+import re
 import sys
 import textwrap
 import time
@@ -90,7 +91,9 @@ class Progress:
         return f"{self.label}: {state}" + (f" | {self._losses()}" if self.means else "")
 
     def _wrapped(self):
-        return textwrap.fill(self._line(), WIDTH, subsequent_indent="    ", break_on_hyphens=False)
+        together = re.sub(" (?=[^ ]+(,|$))", "\N{NO-BREAK SPACE}", self._line())  # a loss and its value
+        lines = textwrap.fill(together, WIDTH, subsequent_indent="    ", break_on_hyphens=False)
+        return lines.replace("\N{NO-BREAK SPACE}", " ")
 
     def _losses(self):
         return ", ".join(f"{name} {value:.3g}" for name, value in self.means.items() if name not in MEASURES)

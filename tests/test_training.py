@@ -198,6 +198,8 @@ def test_one_line_in_an_executed_notebook():
     text = output["data"]["text/plain"]
     assert text.startswith("training: 400 steps in"), json.dumps(output)
     assert "logit_fake" in text and max(map(len, text.splitlines())) <= 88, "a page would cut it off"
+    assert len(text.splitlines()) > 1
+    assert all(line.rstrip(",")[-1].isdigit() for line in text.splitlines()), "a loss is parted from its value"
 
 
 def test_weights_go_to_the_fast_layout():
