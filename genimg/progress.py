@@ -8,7 +8,7 @@ import time
 from genimg import runtime
 from genimg.diagnostics import MEASURES
 
-#: Characters of a line in a notebook; a page of the site shows so many without scrolling.
+#: Characters of a line in a notebook, fewer than `runtime.WIDTH`: live notebooks have narrower pages.
 WIDTH = 88
 
 

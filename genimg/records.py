@@ -21,8 +21,6 @@ from genimg.errors import RunError
 FOLDER = Path("book") / "records"
 #: A copy of that folder, where the package is not run from a checkout.
 INSTALLED = Path(__file__).parent / "recorded"
-#: Characters that a page shows in a line.
-WIDTH = 96
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ class Record:
         names = ["", *self.results]
         cells = [[title, *(self._cell(variant, key) for variant in self.results)] for key, title in columns.items()]
         print(f"mean over {over} (lowest to highest)")
-        for number, block in enumerate(_blocks(cells, WIDTH - _width(names))):
+        for number, block in enumerate(_blocks(cells, runtime.WIDTH - _width(names))):
             print("\n" * (number > 0), end="")
             for name, *row in zip(names, *block, strict=True):
                 texts = (f"{text:>{_width(column)}s}" for text, column in zip(row, block, strict=True))

@@ -6,6 +6,7 @@ import math
 import os
 import platform
 import random
+import re
 import subprocess
 import sys
 import textwrap
@@ -18,6 +19,8 @@ import torch
 
 #: A laptop's scale, and a GPU's.
 SCALES = ("cpu", "gpu")
+#: Characters that a page of the site shows in a line.
+WIDTH = 96
 #: The media type of a stamp's data in a notebook's output.
 STAMP = "application/vnd.genimg.stamp+json"
 
@@ -127,6 +130,19 @@ def show(*objects):
         display(Markdown(f"```python\n{text}\n```"))
     else:
         print(text)
+
+
+def as_typed(line):
+    """A command line, with a prompt, broken before its options as a shell takes it where a page would cut it off."""
+    kept = re.sub(" (?!--)", "\N{NO-BREAK SPACE}", line)  # an option stays beside its value
+    lines = textwrap.wrap(kept, WIDTH - 6, break_long_words=False, break_on_hyphens=False)
+    return "$ " + " \\\n    ".join(lines).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def folded(text):
+    """What a program says, its long lines broken where a page would cut them off."""
+    lines = text.split("\n")
+    return "\n".join(textwrap.fill(line, WIDTH, subsequent_indent="    ", break_on_hyphens=False) for line in lines)
 
 
 def stamp():

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from genimg import experiments, gan, records, vae
+from genimg import experiments, gan, records, runtime, vae
 from genimg.__main__ import LOSSES
 from genimg.errors import RunError
 
@@ -53,7 +53,7 @@ def test_a_table_is_no_wider_than_a_page(capsys):
     first, *lines = capsys.readouterr().out.splitlines()
     assert first == "mean over splits (lowest to highest)"
     lines = list(filter(None, lines))  # blocks are apart
-    assert max(map(len, lines)) <= records.WIDTH
+    assert max(map(len, lines)) <= runtime.WIDTH
     assert len(lines) % 3 == 0 and len(lines) > 3  # blocks of a heading and two variants
     titles = [word for line in lines[::3] for word in line.split("title ")[1:]]
     assert [int(title) for title in titles] == list(range(9)), "a column is lost"
