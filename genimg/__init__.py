@@ -7,6 +7,7 @@ from genimg import (
     attribution,
     augment,
     checkup,
+    claims,
     classic,
     classifier,
     cost,
@@ -37,19 +38,21 @@ from genimg import (
     texture,
     toys,
     training,
+    trials,
     unet,
     vae,
 )
 from genimg.checkup import diagnose
+from genimg.claims import claim
 from genimg.data import Images, load_images
 from genimg.exercises import check
 from genimg.runtime import setup, show, stamp
 from genimg.training import History, fit
 
 __all__ = [
-    "History", "Images", "attribution", "augment", "check", "checkup", "classic", "classifier", "cost", "data",
-    "decode", "diagnose", "diagnostics", "disentanglement", "distributed", "exercises", "experiments", "families",
-    "features", "files", "fit", "flow", "folder", "gan", "ladder", "live", "load_images", "metrics", "model", "oracle",
-    "plots", "recipes", "records", "runs", "runtime", "setup", "shapes", "show", "stamp", "texture", "toys",
-    "training", "unet", "vae",
+    "History", "Images", "attribution", "augment", "check", "checkup", "claim", "claims", "classic", "classifier",
+    "cost", "data", "decode", "diagnose", "diagnostics", "disentanglement", "distributed", "exercises", "experiments",
+    "families", "features", "files", "fit", "flow", "folder", "gan", "ladder", "live", "load_images", "metrics",
+    "model", "oracle", "plots", "recipes", "records", "runs", "runtime", "setup", "shapes", "show", "stamp", "texture",
+    "toys", "training", "unet", "vae",
 ]  # fmt: skip

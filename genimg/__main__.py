@@ -58,6 +58,7 @@ def parser():
     _add_sample(commands)
     _add_evaluate(commands)
     _add_record(commands)
+    _add_claims(commands)
     return p
 
 
@@ -172,6 +173,17 @@ def _add_record(commands):
     p.add_argument("--out", type=_path, default=Path("book/records"), help="folder of the records")
 
 
+def _add_claims(commands):
+    p = _command(commands, "claims", "run chapters over seeds and number formats, and record what their claims give")
+    p.add_argument("chapters", nargs="*", help="by name, as gan or vae-code; all if none is given")
+    p.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], help="the runs of each chapter")
+    p.add_argument(
+        "--precisions", nargs="+", choices=("float32", "bfloat16"), default=["float32"], help="number formats"
+    )
+    p.add_argument("--at-once", type=int, default=2, help="chapters side by side, each with one thread and up to 2 GB")
+    p.add_argument("--out", type=_path, default=Path("book/records"), help="folder of the record")
+
+
 def _sigma(text):
     return text if text == "optimal" else float(text)
 
@@ -197,7 +209,9 @@ def main(arguments=None):
         return 2
 
     try:
-        return {"train": _train, "sample": _sample, "evaluate": _evaluate, "record": _record}[options.command](options)
+        return {"train": _train, "sample": _sample, "evaluate": _evaluate, "record": _record, "claims": _claims}[
+            options.command
+        ](options)
     except (DataError, RunError, Diverged) as error:
         return tell(error)
     except Stopped as stopped:
@@ -275,6 +289,15 @@ def _sample(options):
         files.write_picture(out, plots.tile(x, options.columns))
     print(out)
     return 0
+
+
+def _claims(options):
+    from genimg import trials
+
+    _at_least_one(options, "at_once")
+    bad = trials.run(options.chapters, options.seeds, options.precisions, options.at_once, options.out)
+    print("\n".join(["", f"{len(bad)} broken:", *bad] if bad else ["", "No claim is broken."]))
+    return 1 if bad else 0
 
 
 def _evaluate(options):

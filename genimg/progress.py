@@ -34,7 +34,7 @@ class Progress:
         self.bar = self.handle = None
         if not self.visible:
             return self
-        if runtime._in_notebook():
+        if runtime.in_notebook():
             from IPython.display import Pretty, display
 
             self.pretty = Pretty

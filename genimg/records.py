@@ -143,7 +143,7 @@ def write(name, command, results, samples, started, device=None, folder=FOLDER):
     stamp = {
         "commit": runtime.commit(),
         "device": runtime.device_name(device),
-        "precision": str(runtime.fast_dtype(device)).removeprefix("torch."),
+        "precision": runtime.precision_name(device),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "python": platform.python_version(),

@@ -19,6 +19,8 @@ import torch
 
 #: A laptop's scale, and a GPU's.
 SCALES = ("cpu", "gpu")
+#: Number formats that convolutions and dense layers may compute in.
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 #: Characters that a page of the site shows in a line.
 WIDTH = 96
 #: The media type of a stamp's data in a notebook's output.
@@ -35,6 +37,7 @@ class Run:
         seed: the seed that everything random starts from.
         minutes, memory_gb: the budget at this scale, None where none was stated.
         started: `time.perf_counter()` at the start.
+        cpu_started: `cpu_seconds()` at the start.
     """
 
     device: torch.device
@@ -43,6 +46,7 @@ class Run:
     minutes: float | None = None
     memory_gb: float | None = None
     started: float = field(default_factory=time.perf_counter)
+    cpu_started: float = field(default_factory=lambda: cpu_seconds())
 
     def pick(self, cpu, gpu):
         """The value for this run's scale."""
@@ -59,11 +63,13 @@ _current: Run | None = None
 def setup(seed=0, minutes=None, memory_gb=None):
     """Start a run: seed everything, choose device and scale, set the figures' style, print one line.
 
-    The environment overrides: `GENIMG_SCALE` (cpu or gpu) the scale, `GENIMG_SEED` the seed.
+    The environment overrides: `GENIMG_SCALE` (cpu or gpu) the scale, `GENIMG_SEED` the seed, `GENIMG_PRECISION`
+    (float32 or bfloat16) the number format of convolutions and dense layers.
 
     Args:
         seed: start of all randomness.
-        minutes: budget in minutes of one idle core at cpu scale (of the GPU at gpu scale); printed with the stamp.
+        minutes: budget in minutes of one idle core without bfloat16 at cpu scale (of the GPU at gpu scale); `stamp`
+            says when processor time went over it.
         memory_gb: budget of the process's peak memory in GB; `stamp` raises when it was passed at cpu scale.
 
     Raises:
@@ -75,9 +81,10 @@ def setup(seed=0, minutes=None, memory_gb=None):
     scale = os.environ.get("GENIMG_SCALE") or ("gpu" if device.type == "cuda" else "cpu")
     if scale not in SCALES:
         raise ValueError(f"GENIMG_SCALE is {scale!r}; it may be cpu or gpu, or unset to let the device decide")
+    precision = precision_name(device)
     seed_everything(seed)
     _current = Run(device, scale, seed, minutes, memory_gb)
-    if "matplotlib" in sys.modules or _in_notebook():
+    if "matplotlib" in sys.modules or in_notebook():
         from genimg import plots
 
         plots.use_style()
@@ -85,7 +92,8 @@ def setup(seed=0, minutes=None, memory_gb=None):
         part for part in (minutes and f"{minutes:g} min", memory_gb and f"{memory_gb:g} GB of memory") if part
     )
     threads = "" if device.type == "cuda" else f", {torch.get_num_threads()} thread(s)"
-    print(f"{device_name(device)}{threads} | scale {scale} | seed {seed}" + (f" | budget {budget}" if budget else ""))
+    where = f"{device_name(device)}{threads}, {precision} | scale {scale} | seed {seed}"
+    print(where + (f" | budget {budget}" if budget else ""))
     return _current
 
 
@@ -109,10 +117,21 @@ def device_name(device):
 
 
 def fast_dtype(device):
-    """bfloat16 where the hardware multiplies it faster than float32, else float32.
+    """The number format of convolutions and dense layers: `GENIMG_PRECISION`, or else what the device is fast at.
 
-    On a CPU that means AVX512-BF16 or AMX: elsewhere bfloat16 is emulated and slower.
+    That is bfloat16 where the hardware multiplies it faster than float32, on a CPU with AVX512-BF16 or AMX: elsewhere
+    bfloat16 is emulated and slower.
+
+    Raises:
+        ValueError: `GENIMG_PRECISION` is neither float32 nor bfloat16.
     """
+    asked = os.environ.get("GENIMG_PRECISION")
+    if asked:
+        if asked not in PRECISIONS:
+            raise ValueError(
+                f"GENIMG_PRECISION is {asked!r}; it may be float32 or bfloat16, or unset to let the device decide"
+            )
+        return PRECISIONS[asked]
     device = torch.device(device)
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
@@ -121,10 +140,21 @@ def fast_dtype(device):
     return torch.bfloat16 if has else torch.float32
 
 
+def precision_name(device):
+    """ "float32" or "bfloat16": what `fast_dtype` takes on the device."""
+    return str(fast_dtype(device)).removeprefix("torch.")
+
+
+def cpu_seconds():
+    """Seconds that processors have worked for this process, and for the programs it started and waited for."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
 def show(*objects):
     """Print the library's own source of functions, classes or modules into the page, so that text and code agree."""
     text = "\n\n".join(textwrap.dedent(inspect.getsource(o)).rstrip() for o in objects)
-    if _in_notebook():
+    if in_notebook():
         from IPython.display import Markdown, display
 
         display(Markdown(f"```python\n{text}\n```"))
@@ -158,15 +188,20 @@ def stamp():
         raise RuntimeError("stamp() tells about a run: call genimg.setup() first")
     told = _told(_current)
     text = _in_words(told)
-    if _in_notebook():
-        from IPython.display import display
-
-        display({"text/plain": text, STAMP: told}, raw=True)
-    else:
-        print(text)
+    put_out(text, STAMP, told)
     budget, peak = told["budget_memory_gb"], told["memory_gb"]
     if budget and peak and told["scale"] == "cpu" and peak > budget:
         raise MemoryError(f"this run peaked at {peak:.2f} GB; its budget says {budget:g} GB")
+
+
+def put_out(text, media_type, told):
+    """Print text; in a notebook as an output that carries the same as data, for the site to gather."""
+    if in_notebook():
+        from IPython.display import display
+
+        display({"text/plain": text, media_type: told}, raw=True)
+    else:
+        print(text)
 
 
 def _told(run):
@@ -179,11 +214,12 @@ def _told(run):
         "torch": torch.__version__,
         "numpy": np.__version__,
         "device": device_name(run.device),
-        "precision": str(fast_dtype(run.device)).removeprefix("torch."),
+        "precision": precision_name(run.device),
         "scale": run.scale,
         "seed": run.seed,
         "threads": torch.get_num_threads(),
         "seconds": time.perf_counter() - run.started,
+        "cpu_seconds": cpu_seconds() - run.cpu_started,
         "budget_minutes": run.minutes,
         "memory_gb": None if math.isnan(peak) else peak,
         "budget_memory_gb": run.memory_gb,
@@ -194,7 +230,9 @@ def _told(run):
 
 def _in_words(told):
     """The stamp as lines of text."""
-    of_minutes = f" (budget {told['budget_minutes']:g} min)" if told["budget_minutes"] else ""
+    budget = told["budget_minutes"] and 60 * told["budget_minutes"]
+    of_minutes = f" (budget {budget:g} s)" if budget else ""
+    over = ", OVER BUDGET" if is_over(told) else ""
     of_memory = f" (budget {told['budget_memory_gb']:g} GB)" if told["budget_memory_gb"] else ""
     peak = "unknown" if told["memory_gb"] is None else f"{told['memory_gb']:.2f} GB at its peak"
     on_gpu = "" if told["gpu_memory_gb"] is None else f", {told['gpu_memory_gb']:.2f} GB on the GPU"
@@ -203,10 +241,16 @@ def _in_words(told):
         "versions": f"Python {told['python']}, torch {told['torch']}, NumPy {told['numpy']}",
         "device": f"{told['device']}, {told['precision']}",
         "run": f"scale {told['scale']}, seed {told['seed']}, {told['threads']} thread(s)",
-        "time": f"{told['seconds']:.0f} s{of_minutes}, {told['date']}",
+        "time": f"{told['cpu_seconds']:.0f} s of a processor{of_minutes}{over}, {told['seconds']:.0f} s by the clock",
+        "date": told["date"],
         "memory": f"{peak}{of_memory}{on_gpu}",
     }
     return "\n".join(f"{name:9s}{value}" for name, value in lines.items())
+
+
+def is_over(told):
+    """Whether a run at cpu scale took more processor time than its budget, by what its stamp tells."""
+    return told["scale"] == "cpu" and told["cpu_seconds"] > 60 * (told["budget_minutes"] or math.inf)
 
 
 def commit():
@@ -272,6 +316,7 @@ def _version():
         return "not installed"
 
 
-def _in_notebook():
+def in_notebook():
+    """Whether this process is a notebook's kernel."""
     shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
     return bool(shell) and hasattr(shell, "kernel")

@@ -30,6 +30,7 @@ LIBRARIES = (
     "ipykernel", "matplotlib", "numpy", "onnx", "onnxscript", "pillow", "safetensors", "scikit-learn",
     "scipy", "torch", "torchvision",
 )  # fmt: skip
+AGAIN = "genimg_again"  # in the metadata of a copy that the next build makes again
 CELL_SECONDS = 1800  # generous: it only ends a cell that hangs
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 AT_ONCE = min(4, CORES)  # a chapter may use 2 GB of memory
@@ -87,41 +88,49 @@ def minutes(path):
     return int(stated[1]) if stated else 0
 
 
-def execute(paths, tell=print):
-    """Execute chapters, AT_ONCE at a time, the longest first; keep the copies.
+async def run(path, environment=None):
+    """Execute a chapter from its first cell to its last, or to the one that raises.
+
+    Args:
+        environment: the kernel's, None for this process's.
 
     Returns:
-        the paths of the chapters that failed; their tracebacks are printed.
-
-    Raises:
-        DeadKernelError: a kernel was killed, by Ctrl-C or for want of memory; nothing more is executed.
+        the notebook with its outputs, and what stopped it in a line, None if nothing did. Where the kernel was killed,
+        as for want of memory, the notebook's metadata says by `AGAIN` that a further try may end otherwise.
     """
-    return asyncio.run(_execute_all(sorted(paths, key=minutes, reverse=True), tell))
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(notebook, timeout=CELL_SECONDS, resources={"metadata": {"path": str(path.parent)}})
+    problem = None
+    try:
+        await client.async_execute(env=dict(os.environ if environment is None else environment))
+    except CellExecutionError as error:
+        problem = f"{error.ename}: {error.evalue}".splitlines()[0]
+    except CellTimeoutError:
+        problem = f"a cell took more than {CELL_SECONDS} s"
+    except DeadKernelError:
+        problem = "its kernel was killed, for want of memory or by hand"
+        notebook["metadata"][AGAIN] = True
+    return notebook, problem
+
+
+def execute(paths, tell=print):
+    """Execute chapters, AT_ONCE at a time, the longest first; keep the copies, of those that failed up to there."""
+    asyncio.run(_execute_all(sorted(paths, key=minutes, reverse=True), tell))
 
 
 async def _execute_all(paths, tell):
-    slots, failed = asyncio.Semaphore(AT_ONCE), []
+    slots = asyncio.Semaphore(AT_ONCE)
 
     async def one(path):
         async with slots:
             of_key, started = key(path), time.perf_counter()
             tell(f"{path.stem}: executing (budget {minutes(path)} min of one idle core)")
-            notebook = nbformat.read(path, as_version=4)
-            client = NotebookClient(notebook, timeout=CELL_SECONDS, resources={"metadata": {"path": str(path.parent)}})
-            try:
-                await client.async_execute()
-            except (CellExecutionError, CellTimeoutError) as error:
-                failed.append(path)
-                tell(f"{path.stem}: failed after {time.perf_counter() - started:.0f} s")
-                print(error, file=sys.stderr)
-            except DeadKernelError as error:
-                raise DeadKernelError(f"{path.stem}: its kernel was interrupted or killed (out of memory?)") from error
-            else:
-                keep(path, of_key, notebook)
-                tell(f"{path.stem}: executed in {time.perf_counter() - started:.0f} s")
+            notebook, problem = await run(path)
+            keep(path, of_key, notebook)
+            how = f"FAILED ({problem}) after" if problem else "executed in"
+            tell(f"{path.stem}: {how} {time.perf_counter() - started:.0f} s")
 
     await asyncio.gather(*(one(path) for path in paths))
-    return failed
 
 
 def _files(folder):

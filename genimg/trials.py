@@ -1,0 +1,327 @@
+"""Trials of the book's claims: chapters executed over seeds and number formats, and the record of what each claim gave.
+
+The record, `claims.json`, keeps the values; the sentences and bounds that it shows are those of the chapter as it
+stands. So a bound can be set from many runs without running them again, while any other change of a chapter's code
+drops its runs.
+"""
+
+import ast
+import hashlib
+import json
+import math
+import os
+import statistics
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from genimg import claims, files, runtime
+from genimg.errors import RunError
+
+#: The record's name; `records.FOLDER` holds it.
+NAME = "claims"
+#: What the text of a claim may change without a new run.
+WORDS = ("below", "above", "no_control")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What the runs of one claim gave.
+
+    Attributes:
+        call: "sentence", "below", "above", "no_control" as the chapter states them now.
+        values: one number a run, None for NaN.
+        controls: name -> one number a run.
+    """
+
+    call: dict
+    values: list
+    controls: dict
+
+    def numbers(self):
+        """The values that are numbers."""
+        return [v for v in self.values if v is not None]
+
+    def held(self):
+        """In how many runs the claim held."""
+        rows = [dict(zip(self.controls, row, strict=True)) for row in zip(*self.controls.values(), strict=True)]
+        pairs = zip(self.values, rows or [{}] * len(self.values), strict=True)
+        return sum(claims.is_held(value, row, self.call["below"], self.call["above"]) for value, row in pairs)
+
+    def worst(self):
+        """The value nearest to a bound, or farthest beyond one; None without a run, and if a run gave no number."""
+        below, above = self.call["below"], self.call["above"]
+        return None if None in self.values or not self.values else min(self.values, key=lambda v: _gap(v, below, above))
+
+    def room(self):
+        """Between the worst value and its bound, in standard deviations over the runs; negative beyond the bound.
+
+        Infinite where all runs agree, NaN with fewer than two runs.
+        """
+        if len(self.values) < 2:
+            return math.nan
+        if self.worst() is None:
+            return -math.inf
+        return _in_deviations(_gap(self.worst(), self.call["below"], self.call["above"]), self.values)
+
+    def control_room(self):
+        """The least room of a control outside the bounds, in its own deviations, and that control's name.
+
+        Returns:
+            (room, name); infinite and None without controls.
+        """
+        rooms = []
+        for name, values in self.controls.items():
+            numbers = [v for v in values if v is not None]  # what is not a number is outside any bounds
+            gaps = [-_gap(v, self.call["below"], self.call["above"]) for v in numbers]
+            if len(values) < 2:
+                rooms.append((math.nan, name))
+            elif gaps:
+                rooms.append((_in_deviations(min(gaps), numbers), name))
+        return min(rooms, default=(math.inf, None), key=lambda pair: pair[0])
+
+
+def _gap(value, below, above):
+    """How far inside its bounds a value is; negative outside."""
+    return min(math.inf if below is None else below - value, math.inf if above is None else value - above)
+
+
+def _in_deviations(gap, values):
+    deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+    return gap / deviation if deviation > 0 else math.copysign(math.inf, gap) if gap else 0.0
+
+
+def code_of(notebook):
+    """The sources of a notebook's code cells (a dict as nbformat writes it)."""
+    return ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+
+
+def calls_of(notebook):
+    """The claims that a chapter states, in order: dicts of "sentence", "below", "above", "no_control".
+
+    Raises:
+        RunError: a sentence or bound is not written out where it stands, or a claim stands in a loop or function.
+    """
+    found = []
+    for source in code_of(notebook):
+        tree = _parsed(source)
+        if tree is None:
+            continue
+        calls = [node for node in ast.walk(tree) if _is_claim(node)]
+        top = [node.value for node in tree.body if isinstance(node, ast.Expr) and _is_claim(node.value)]
+        for call in sorted(calls, key=lambda node: (node.lineno, node.col_offset)):
+            try:
+                sentence = ast.literal_eval(call.args[0])
+                words = {k.arg: ast.literal_eval(k.value) for k in call.keywords if k.arg in WORDS}
+            except (ValueError, IndexError):
+                raise RunError(f"a claim's sentence and bounds have to be written out: {ast.unparse(call)}") from None
+            if call not in top:
+                raise RunError(f"a claim stands by itself, not in a loop or function: {sentence!r}")
+            found.append({"sentence": sentence} | {name: words.get(name) for name in WORDS})
+    return found
+
+
+def code_hash(notebook):
+    """Hash of what a chapter computes: its code without comments, layout, and the words and bounds of its claims."""
+    digest = hashlib.sha256()
+    for source in code_of(notebook):
+        tree = _parsed(source)
+        for node in ast.walk(tree) if tree else ():
+            if _is_claim(node):
+                node.args = node.args[1:]
+                node.keywords = [k for k in node.keywords if k.arg not in WORDS]
+        digest.update((ast.unparse(tree) if tree else source).encode() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _is_claim(node):
+    return isinstance(node, ast.Call) and ast.unparse(node.func) in ("genimg.claim", "claim")
+
+
+def _parsed(source):
+    try:
+        return ast.parse(source)
+    except SyntaxError:  # a line that only a notebook understands
+        return None
+
+
+def told_by(notebook):
+    """The data of the claims that an executed notebook holds, in order."""
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", ())]
+    return [output["data"][claims.CLAIM] for output in outputs if claims.CLAIM in output.get("data", {})]
+
+
+def read(folder):
+    """The runs on record: chapter -> {"code": hash, "runs": [...]}; empty without a record.
+
+    A run holds "seed", "precision", "processor", "commit", "cpu_seconds", "values" (one a claim) and "controls" (a
+    dict a claim).
+
+    Raises:
+        RunError: the file is not this record.
+    """
+    path = Path(folder) / f"{NAME}.json"
+    if not path.exists():
+        return {}
+    record = files.read_json(path)
+    if not isinstance(record, dict) or not isinstance(record.get("results"), dict):
+        raise RunError(f"{path} is not a record of claims")
+    return record["results"]
+
+
+def trials_of(notebook, kept):
+    """What the record's runs gave for each claim of a chapter as it stands.
+
+    Args:
+        kept: the chapter's entry of `read`, or None.
+
+    Returns:
+        a list of Trial, in the order of the chapter's claims; without runs if its code has changed since.
+    """
+    calls = calls_of(notebook)
+    runs = kept["runs"] if kept and kept["code"] == code_hash(notebook) else []
+    trials = []
+    for number, call in enumerate(calls):
+        values = [run["values"][number] for run in runs]
+        names = runs[0]["controls"][number] if runs else {}
+        controls = {name: [run["controls"][number].get(name) for run in runs] for name in names}
+        trials.append(Trial(call, values, controls))
+    return trials
+
+
+def entry_of(told, seed, precision, processor, commit, cpu_seconds):
+    """One executed run as the record keeps it; `told` is what `told_by` found."""
+    values = [_rounded(claim["value"]) for claim in told]
+    controls = [{name: _rounded(v) for name, v in claim["controls"].items()} for claim in told]
+    about = {"seed": seed, "precision": precision, "processor": processor, "commit": commit}
+    return about | {"cpu_seconds": round(cpu_seconds, 1), "values": values, "controls": controls}
+
+
+def _rounded(value):
+    return None if value is None else float(f"{value:.5g}")
+
+
+def as_json(results, command, stamp):
+    """The record's text: a run a line, so that a new run is one changed line."""
+    head = json.dumps({"name": NAME, "command": command, "stamp": stamp, "rows": []}, indent=1)
+    chapters = []
+    for chapter, kept in sorted(results.items()):
+        runs = ",\n".join("   " + json.dumps(run) for run in kept["runs"])
+        chapters.append(f'  {json.dumps(chapter)}: {{"code": {json.dumps(kept["code"])}, "runs": [\n{runs}\n  ]}}')
+    return head.removesuffix("\n}") + ',\n "results": {\n' + ",\n".join(chapters) + "\n }\n}\n"
+
+
+def run(chapters=(), seeds=range(5), precisions=("float32",), at_once=2, folder=Path("book") / "records", tell=print):
+    """Execute chapters over seeds and number formats, and add to the record what their claims gave.
+
+    A run that is on record already is not made again, so that a call that was killed goes on where it stopped.
+
+    Args:
+        chapters: names as `book` has them; none are all.
+        at_once: how many run side by side, with one thread each.
+        folder: of the record.
+
+    Returns:
+        what was broken or raised, a line each.
+
+    Raises:
+        RunError: not in a checkout of the book, nbclient is missing, or there is no such chapter.
+    """
+    import asyncio
+
+    executed = _executed()
+    book = executed.ROOT / "book"
+    there = {path.stem: path for path in sorted(book.glob("*.ipynb")) if calls_of(_load(path))}
+    if unknown := sorted(set(chapters) - set(there)):
+        raise RunError(f"no chapter with claims is called {', '.join(unknown)}; there are {', '.join(there)}")
+    names = sorted(chapters or there, key=lambda name: -executed.minutes(there[name]))
+    results = read(folder)
+    for name in list(results):
+        if name not in there or results[name]["code"] != code_hash(_load(there[name])):
+            tell(f"{name}: its code has changed, {len(results.pop(name)['runs'])} runs dropped")
+
+    def missing(name, seed, precision):
+        runs = results.get(name, {"runs": ()})["runs"]
+        return not any((run["seed"], run["precision"]) == (seed, precision) for run in runs)
+
+    jobs = [(n, s, p) for p in precisions for n in names for s in seeds if missing(n, s, p)]
+    bad = asyncio.run(_run_all(executed, there, jobs, results, at_once, folder, tell))
+    for name in names:
+        for trial in trials_of(_load(there[name]), results.get(name)):
+            tell(f"{name}: {trial_in_words(trial)}")
+    return bad
+
+
+async def _run_all(executed, there, jobs, results, at_once, folder, tell):
+    import asyncio
+
+    slots, bad = asyncio.Semaphore(at_once), []
+
+    async def one(name, seed, precision):
+        async with slots:
+            code = code_hash(_load(there[name]))
+            environment = {"GENIMG_SEED": str(seed), "GENIMG_PRECISION": precision, "GENIMG_SCALE": "cpu"}
+            notebook, problem = await executed.run(there[name], os.environ | environment)
+        which = f"{name}, seed {seed}, {precision}"
+        told = told_by(notebook)
+        bad.extend(f"{which}: {claims.in_words(claim)}" for claim in told if not claim["held"])
+        stamp = stamp_of(notebook)
+        if problem or stamp is None:
+            bad.append(f"{which}: {problem or 'the chapter left no stamp'}")
+            tell(bad[-1])
+            return
+        about = stamp["precision"], stamp["device"], stamp["commit"], stamp["cpu_seconds"]
+        results.update({n: kept for n, kept in read(folder).items() if n != name})  # of other calls meanwhile
+        kept = results.setdefault(name, {"code": code, "runs": []})
+        kept["runs"].append(entry_of(told, seed, *about))
+        kept["runs"].sort(key=lambda run: (run["precision"], run["seed"]))
+        files.write_text(
+            Path(folder) / f"{NAME}.json", as_json(results, "python -m genimg claims", _summed(stamp, results))
+        )
+        broken = sum(not claim["held"] for claim in told)
+        tell(f"{which}: {stamp['cpu_seconds']:.0f} s, {len(told) - broken} claims hold, {broken} broken")
+
+    await asyncio.gather(*(one(*job) for job in jobs))
+    return bad
+
+
+def _summed(stamp, results):
+    """The record's stamp: the newest run's, with the seconds of all."""
+    names = ("commit", "device", "precision", "threads", "torch", "python", "date")
+    seconds = sum(run["cpu_seconds"] for kept in results.values() for run in kept["runs"])
+    return {name: stamp[name] for name in names} | {"seconds": round(seconds)}
+
+
+def stamp_of(notebook):
+    """What the last `genimg.stamp()` of an executed chapter told; None without one."""
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", ())]
+    stamps = [output["data"][runtime.STAMP] for output in outputs if runtime.STAMP in output.get("data", {})]
+    return stamps[-1] if stamps else None
+
+
+def trial_in_words(trial):
+    """A trial as a line: the sentence, the range over the runs, bounds and rooms."""
+    if not trial.values:
+        return f"{trial.call['sentence']}: no run on record"
+    numbers = trial.numbers() or [math.nan]
+    line = f"{trial.call['sentence']}: {claims.short(min(numbers))} to {claims.short(max(numbers))} in "
+    line += f"{len(trial.values)} runs, {claims.bounds_in_words(trial.call)}, room {trial.room():.1f}"
+    room, name = trial.control_room()
+    return line + (f"; nearest control {name}, room {room:.1f}" if name else "")
+
+
+def _load(path):
+    return json.loads(path.read_text("utf-8"))
+
+
+def _executed():
+    """The module that executes chapters for the site; it lies beside them, not in the package."""
+    folder = Path(__file__).parents[1] / "book" / "_ext"
+    if not (folder / "executed.py").exists():
+        raise RunError("chapters are run from a checkout of the book; this genimg was installed without one")
+    sys.path.insert(0, str(folder))
+    try:
+        import executed
+    except ModuleNotFoundError as error:
+        raise RunError(f"running chapters needs {error.name}; requirements.txt of the book has it") from None
+    return executed
