@@ -54,5 +54,5 @@ __all__ = [
     "cost", "data", "decode", "diagnose", "diagnostics", "disentanglement", "distributed", "exercises", "experiments",
     "families", "features", "files", "fit", "flow", "folder", "gan", "ladder", "live", "load_images", "metrics",
     "model", "oracle", "plots", "recipes", "records", "runs", "runtime", "setup", "shapes", "show", "stamp", "texture",
-    "toys", "training", "unet", "vae",
+    "toys", "training", "trials", "unet", "vae",
 ]  # fmt: skip

@@ -15,7 +15,6 @@ import os
 import platform
 import re
 import shutil
-import sys
 import time
 from importlib import metadata, util
 from pathlib import Path
