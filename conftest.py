@@ -1,7 +1,8 @@
 """What pytest needs for the whole book: long chapters first, one thread each, executed copies kept for the site.
 
-A chapter in which `fit` warns of a run fails, unless the chapter says that this was to be expected
-(`genimg.diagnostics.expected`): readers would see the warning, and healthy runs must not have one.
+A chapter with broken claims fails when it is through, and names them all. So does one in which `fit` warns of a run,
+unless the chapter says that this was to be expected (`genimg.diagnostics.expected`): readers would see the warning,
+and healthy runs must not have one.
 """
 
 import sys
@@ -13,6 +14,8 @@ from hypothesis import settings
 sys.path.insert(0, str(Path(__file__).parent / "book" / "_ext"))
 
 import executed  # sets one thread for each kernel, so it comes before torch
+
+import claims  # isort: skip
 from nbmake.nb_result import NotebookError
 from nbmake.nb_run import NotebookRun
 
@@ -26,9 +29,14 @@ def _execute_and_keep(run):
     path = Path(run.filename)
     key = executed.key(path)
     result = _execute(run)
+    executed.keep(path, key, result.nb, result.error and executed.plain(result.error.summary))
+    broken = claims.told(result.nb, held=False)
+    if broken:
+        said = "\n".join(claims.in_words(claim, result.nb) for claim in broken)
+        summary = f"{len(broken)} broken claim(s)" + (f", then {result.error.summary}" if result.error else "")
+        trace = said + ("\n" + str(result.error.trace) if result.error else "")
+        result.error = NotebookError(summary, trace, claims.cell_of(result.nb, broken[0]))
     result.error = result.error or _unexpected_warning(result.nb)
-    if result.error is None:
-        executed.keep(path, key, result.nb)
     return result
 
 
