@@ -48,10 +48,10 @@ def claim(sentence, value, *, below=None, above=None, controls=None, no_control=
 
 
 def is_within(value, below, above):
-    """Whether a number is strictly within bounds, of which one may be None; NaN and None never are."""
+    """Whether a number is strictly within bounds, of which one may be None; NaN, infinity and None never are."""
     return (
         value is not None
-        and not math.isnan(value)
+        and math.isfinite(value)
         and (below is None or value < below)
         and (above is None or value > above)
     )
@@ -88,7 +88,7 @@ def in_words(told):
 
 
 def short(value):
-    """A number in three digits, or in all that stand before the point; None, which JSON has for NaN, as such."""
+    """A number in three digits, or in all that stand before the point; None, which JSON has for NaN and infinity, as such."""
     if value is None:
         return "not a number"
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
