@@ -63,7 +63,7 @@ def is_held(value, controls, below, above):
 
 
 def bounds_in_words(told):
-    """ "below 0.05", "above 3" or "between 1 and 2"."""
+    """As "below 0.05", "above 3" or "between 1 and 2"."""
     below, above = told["below"], told["above"]
     if below is None or above is None:
         return f"below {short(below)}" if above is None else f"above {short(above)}"
@@ -88,7 +88,7 @@ def in_words(told):
 
 
 def short(value):
-    """A number in three digits, or in all that stand before the point; None, which JSON has for NaN and infinity, as such."""
+    """A number in three digits, or in all that stand before the point; None, as JSON has NaN and infinity, in words."""
     if value is None:
         return "not a number"
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"

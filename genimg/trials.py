@@ -189,6 +189,21 @@ def trials_of(notebook, kept):
     return trials
 
 
+def least_room(trial):
+    """The smaller of the rooms of a trial's value and of its nearest control; minus infinity with too few runs."""
+    room = min(trial.room(), trial.control_room()[0])
+    return -math.inf if math.isnan(room) else room
+
+
+def by_room(book=Path("book")):
+    """The chapters with claims, the one whose claim has the least room on record first."""
+    kept = read(Path(book) / "records")
+    chapters = {path.stem: _load(path) for path in sorted(Path(book).glob("*.ipynb"))}
+    trials = {name: trials_of(chapter, kept.get(name)) for name, chapter in chapters.items()}
+    rooms = {name: min(map(least_room, own)) for name, own in trials.items() if own}
+    return sorted(rooms, key=rooms.get)
+
+
 def entry_of(told, seed, precision, processor, commit, cpu_seconds):
     """One executed run as the record keeps it; `told` is what `told_by` found."""
     values = [_rounded(claim["value"]) for claim in told]

@@ -183,9 +183,11 @@ class Claims(SphinxDirective):
         return [*self._summary(rows), *(self._section(title, rows) for title in dict.fromkeys(row[0] for row in rows))]
 
     def _summary(self, rows):
+        from genimg import trials
+
         runs = [len(row[3].values) for row in rows] or [0]
         bare = sum(not row[3].call["no_control"] for row in rows)
-        tight = sorted((row for row in rows if row[3].values), key=lambda row: least_room(row[3]))[:5]
+        tight = sorted((row for row in rows if row[3].values), key=lambda row: trials.least_room(row[3]))[:5]
         text = (
             f"{len(rows)} claims; {bare} have controls, of the others the reason is given. "
             f"Each was run {min(runs)} to {max(runs)} times."
@@ -201,7 +203,9 @@ class Claims(SphinxDirective):
         return parts
 
     def _section(self, title, rows):
-        own = sorted((row for row in rows if row[0] == title), key=lambda row: least_room(row[3]))
+        from genimg import trials
+
+        own = sorted((row for row in rows if row[0] == title), key=lambda row: trials.least_room(row[3]))
         section = nodes.section("", nodes.title("", title), ids=[nodes.make_id(f"claims of {title}")])
         section += [nodes.raw("", entry(page, claim, trial), format="html") for _, page, claim, trial in own]
         return section
@@ -212,15 +216,11 @@ def _link(page, claim, trial):
     return f'<a href="{page}{place}">{html.escape(trial.call["sentence"])}</a>'
 
 
-def least_room(trial):
-    """The smaller of the rooms of a trial's value and of its nearest control."""
-    room = min(trial.room(), trial.control_room()[0])
-    return -math.inf if math.isnan(room) else room
-
-
 def room_in_words(trial):
-    """ "4.2 deviations", or why there is no such number."""
-    room = least_room(trial)
+    """As "4.2 deviations", or why there is no such number."""
+    from genimg import trials
+
+    room = trials.least_room(trial)
     if len(trial.values) < 2:
         return "not run often enough"
     return f"{room:.1f} deviations" if math.isfinite(room) else ("the same in all runs" if room > 0 else "no room")
