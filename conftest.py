@@ -2,7 +2,7 @@
 
 A chapter with broken claims fails when it is through, and names them all. So does one in which `fit` warns of a run,
 unless the chapter says that this was to be expected (`genimg.diagnostics.expected`): readers would see the warning,
-and healthy runs must not have one.
+and healthy runs must not have one. Figures have no letters but those of the font that matplotlib ships.
 """
 
 import sys
@@ -40,11 +40,19 @@ def _execute_and_keep(run):
     return result
 
 
+#: What a cell must not say on stderr -> what that means.
+WARNINGS = {
+    "TrainingWarning": "a run of this cell is not healthy",
+    "missing from font": "a figure of this cell has letters that matplotlib's own font lacks",
+}
+
+
 def _unexpected_warning(notebook):
     for index, cell in enumerate(notebook.cells):
         for output in cell.get("outputs", ()):
-            if output.output_type == "stream" and output.name == "stderr" and "TrainingWarning" in output.text:
-                return NotebookError("TrainingWarning: a run of this cell is not healthy", output.text, index)
+            for word, meaning in WARNINGS.items():
+                if output.output_type == "stream" and output.name == "stderr" and word in output.text:
+                    return NotebookError(f"{word}: {meaning}", output.text, index)
     return None
 
 
