@@ -22,9 +22,6 @@ def claim(sentence, value, *, below=None, above=None, controls=None, no_control=
         controls: name -> the same measure of a trivial or broken model, which has to lie outside the bounds.
         no_control: why there can be none, as a sentence without a full stop.
 
-    Returns:
-        whether the claim holds.
-
     Raises:
         ValueError: there is no bound, or no number between the two; the sentence is empty.
         TypeError: a value or bound is no single number.
@@ -44,7 +41,6 @@ def claim(sentence, value, *, below=None, above=None, controls=None, no_control=
     }  # fmt: skip
     told = {name: _json(v) for name, v in told.items()}
     runtime.put_out(in_words(told), CLAIM, told)
-    return told["held"]
 
 
 def is_within(value, below, above):
@@ -77,7 +73,7 @@ def in_words(told):
     passing = [name for name, v in told["controls"].items() if is_within(v, told["below"], told["above"])]
     said = f"{told['sentence']}: {short(told['value'])}, " + ("which is NOT " if value_fails else "") + bounds + "."
     if told["controls"]:
-        said += " Controls, which must not be: " + ", ".join(f"{n} {short(v)}" for n, v in told["controls"].items())
+        said += " Controls, which must not be: " + ", ".join(f"{n} ({short(v)})" for n, v in told["controls"].items())
         said += "."
     if passing:
         said += f" But {' and '.join(passing)} {'is' if len(passing) == 1 else 'are'}, so the measure proves nothing."

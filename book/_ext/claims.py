@@ -100,7 +100,7 @@ def _controls(claim):
         return f"<p>No control: {html.escape(claim['no_control'])}.</p>" if claim["no_control"] else ""
     parts = []
     for name, value in claim["controls"].items():
-        text = f"{html.escape(name)} {claims.short(value)}"
+        text = f"{html.escape(name)} ({claims.short(value)})"
         passes = claims.is_within(value, claim["below"], claim["above"])
         parts.append(f"<strong>{text}, which is (so the measure proves nothing)</strong>" if passes else text)
     return f"<p>Controls, which must not be: {'; '.join(parts)}.</p>"
@@ -188,10 +188,9 @@ class Claims(SphinxDirective):
         runs = [len(row[3].values) for row in rows] or [0]
         bare = sum(not row[3].call["no_control"] for row in rows)
         tight = sorted((row for row in rows if row[3].values), key=lambda row: trials.least_room(row[3]))[:5]
-        text = (
-            f"{len(rows)} claims; {bare} have controls, of the others the reason is given. "
-            f"Each was run {min(runs)} to {max(runs)} times."
-        )
+        controlled = "all have controls" if bare == len(rows) else f"{bare} have controls, the others a reason"
+        often = f"{min(runs)} to {max(runs)}" if min(runs) < max(runs) else f"{max(runs)}"
+        text = f"{len(rows)} claims; {controlled}. Each was run {often} times."
         parts = [nodes.paragraph("", text)]
         if tight:
             parts.append(nodes.paragraph("", "The five with the least room:"))
