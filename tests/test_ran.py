@@ -17,7 +17,7 @@ from genimg import runtime
 STAMP = {
     "genimg": "0.1.0", "commit": "abc1234", "python": "3.11.7", "torch": "2.15.0", "numpy": "2.4.6", "device": "A core",
     "precision": "float32", "scale": "cpu", "seed": 0, "threads": 1, "seconds": 71.4, "cpu_seconds": 61.4,
-    "budget_minutes": 2,    "memory_gb": 0.987, "budget_memory_gb": 1.6, "gpu_memory_gb": None, "date": "2026-11-24",
+    "budget_minutes": 2, "memory_gb": 0.987, "budget_memory_gb": 1.6, "gpu_memory_gb": None, "date": "2026-11-24",
 }  # fmt: skip
 
 
