@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from nbclient import NotebookClient
 
 import genimg
-from genimg import claims, records, trials
+from genimg import claims, records, sweep, trials
 from genimg.errors import RunError
 
 ROOT = Path(__file__).parents[1]
@@ -157,10 +157,10 @@ def test_a_record_keeps_values_and_takes_words_and_bounds_from_the_chapter(tmp_p
     told = [{"value": 1.23456789, "controls": {"four": 4.0}}]
     kept = {
         "code": trials.code_hash(notebook_of(CHAPTER)),
-        "runs": [trials.entry_of(told, 3, "float32", "A", "c", 9.87)],
+        "runs": [sweep.entry_of(told, 3, "float32", "A", "c", 9.87)],
     }
     stamp = {"commit": "c", "seconds": 10}
-    (tmp_path / "claims.json").write_text(trials.as_json({"one": kept, "two": kept}, "command", stamp))
+    (tmp_path / "claims.json").write_text(sweep.as_json({"one": kept, "two": kept}, "command", stamp))
     assert trials.read(tmp_path) == {"one": kept, "two": kept}
     assert json.loads((tmp_path / "claims.json").read_text())["stamp"] == stamp
     (one,) = trials.trials_of(notebook_of(CHAPTER.replace("below=3", "below=1")), kept)
@@ -198,7 +198,7 @@ def small_book(tmp_path):
 
     def command(*arguments):
         code = (  # the symlinked package would look for its checkout behind the link
-            "import sys, pathlib, genimg.trials as t; sys.path.insert(0, 'book/_ext'); import executed\n"
+            "import sys, pathlib, genimg.sweep as t; sys.path.insert(0, 'book/_ext'); import executed\n"
             "executed.ROOT = pathlib.Path.cwd(); from genimg.__main__ import main; sys.exit(main())"
         )
         return subprocess.run(

@@ -84,7 +84,7 @@ def test_a_killed_kernel_leaves_a_page_and_is_run_again(site):
 
 
 def test_a_recorded_run_is_drawn_beside_the_page(site):
-    from genimg import trials
+    from genimg import sweep, trials
 
     chapter = json.loads((site.book / "good.ipynb").read_text("utf-8"))
     runs = [
@@ -92,7 +92,7 @@ def test_a_recorded_run_is_drawn_beside_the_page(site):
         for s, v in enumerate([4.0, 5.0, 6.0])
     ]
     kept = {"good": {"code": trials.code_hash(chapter), "runs": runs}}
-    (site.book / "records" / "claims.json").write_text(trials.as_json(kept, "c", {"seconds": 3}))
+    (site.book / "records" / "claims.json").write_text(sweep.as_json(kept, "c", {"seconds": 3}))
     site.write("broken", GOOD)
     site.write("raises", GOOD)
     code, said = site.build()

@@ -125,7 +125,8 @@ def _show(app, docname, source):
         text = f"<p><strong>The chapter stopped here.</strong> {problem}</p>"
         data = {"text/html": f'<div class="claim claim-broken" id="stopped">{text}</div>'}
         output = {"output_type": "display_data", "metadata": {}, "data": data}
-        notebook["cells"][stopped]["outputs"].insert(0, output)
+        place = len(executed.code_cells({"cells": copy["cells"][:stopped]}))  # prose may have changed since
+        executed.code_cells(notebook)[place]["outputs"].insert(0, output)
         lines.append(f'<a href="#stopped">A cell stopped the chapter: {problem}</a>. What follows it did not run.')
     if lines:
         items = "".join(f"<li>{line}</li>" for line in lines)
@@ -133,9 +134,8 @@ def _show(app, docname, source):
             '<div class="admonition danger broken"><p class="admonition-title">Broken where this page was built</p>'
             f"<ul>{items}</ul></div>"
         )
-        notebook["cells"].insert(
-            1, {"cell_type": "markdown", "metadata": {}, "source": f"```{{raw}} html\n{text}\n```"}
-        )
+        top = {"cell_type": "markdown", "id": "broken", "metadata": {}}
+        notebook["cells"].insert(1, top | {"source": f"```{{raw}} html\n{text}\n```"})
     source[0] = json.dumps(notebook)
 
 
