@@ -76,14 +76,18 @@ def mean_sigma(dims):
 def score_gan(model, n=300):
     """How good samples are: dict of floats, for the averaged weights and (`raw_...`) those in training.
 
-    redraw_error: median over samples of the root mean squared difference to the closest picture that the renderer can
-    draw (grey levels 0 to 1); kinds: how many of `KINDS` hold at least a tenth of the samples; checkerboard: see
+    invalid, kl: share of samples that the oracle does not redraw, and the divergence of the others' kinds and hues from
+    equal shares in nats, not a number if there are none (`oracle.report`); redraw_error: median over samples of the
+    root mean squared difference to the closest picture that the renderer can draw (grey levels 0 to 1), by which an
+    empty picture beats many a GAN; kinds: how many of `KINDS` hold at least a tenth of the samples; checkerboard: see
     `metrics.checkerboard`.
     """
     result = {}
     for prefix, averaged in (("", True), ("raw_", False)):
         x = model.sample(n, seed=1, averaged=averaged)
         reading = oracle.read_factors(x, kinds=KINDS)
+        found = oracle.modes(reading, KINDS)
+        result |= {prefix + "invalid": found.invalid, prefix + "kl": found.kl}
         result[prefix + "redraw_error"] = reading.error.median().item()
         names = [oracle.shapes.KINDS.index(k) for k in KINDS]
         result[prefix + "kinds"] = float(sum((reading.factors["kind"] == k).float().mean().item() > 0.1 for k in names))

@@ -76,7 +76,11 @@ def report(pixels, kinds=shapes.KINDS, hues=6, within=REDRAWN_WITHIN, steps=25, 
         metrics.Modes: `invalid` (share of samples), `covered` modes out of len(kinds) * hues, `kl` in nats of the
         valid samples' histogram from the uniform one.
     """
-    reading = read_factors(pixels, kinds, steps, batch)
+    return modes(read_factors(pixels, kinds, steps, batch), kinds, hues, within)
+
+
+def modes(reading, kinds=shapes.KINDS, hues=6, within=REDRAWN_WITHIN):
+    """What `report` says, of pictures that are read already."""
     place = torch.full((len(shapes.KINDS),), -1)
     for i, name in enumerate(kinds):
         place[shapes.KINDS.index(name)] = i
