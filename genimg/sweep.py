@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 from genimg import claims, files
@@ -33,10 +34,10 @@ def run(chapters=(), seeds=range(5), precisions=("float32",), at_once=2, folder=
     if unknown := sorted(set(chapters) - set(there)):
         raise RunError(f"no chapter with claims is called {', '.join(unknown)}; there are {', '.join(there)}")
     names = sorted(chapters or there, key=lambda name: -executed.minutes(there[name]))
-    results = read(folder)
-    for name in list(results):
-        if name not in there or results[name]["code"] != code_hash(load(there[name])):
-            tell(f"{name}: its code has changed, {len(results.pop(name)['runs'])} runs dropped")
+    on_record = read(folder)
+    results = _still_true(on_record, there)
+    for name in sorted(set(on_record) - set(results)):
+        tell(f"{name}: its code has changed, {len(on_record[name]['runs'])} runs dropped")
 
     def missing(name, seed, precision):
         runs = results.get(name, {"runs": ()})["runs"]
@@ -48,6 +49,28 @@ def run(chapters=(), seeds=range(5), precisions=("float32",), at_once=2, folder=
         for trial in trials_of(load(there[name]), results.get(name)):
             tell(f"{name}: {trial_in_words(trial)}")
     return bad
+
+
+@contextmanager
+def _alone_in(folder):
+    """Waits until no other call writes the record there; where the system has no locks, as on Windows, goes on."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _still_true(results, there):
+    """The entries of a record whose chapters are there and compute what they did."""
+    return {n: kept for n, kept in results.items() if n in there and kept["code"] == code_hash(load(there[n]))}
 
 
 async def _run_all(executed, there, jobs, results, at_once, folder, tell):
@@ -67,13 +90,14 @@ async def _run_all(executed, there, jobs, results, at_once, folder, tell):
             tell(bad[-1])
             return
         about = stamp["precision"], stamp["device"], stamp["commit"], stamp["cpu_seconds"]
-        results.update({n: kept for n, kept in read(folder).items() if n != name})  # of other calls meanwhile
-        kept = results.setdefault(name, {"code": code, "runs": []})
-        kept["runs"].append(entry_of(told, seed, *about))
-        kept["runs"].sort(key=lambda run: (run["precision"], run["seed"]))
-        files.write_text(
-            Path(folder) / f"{NAME}.json", as_json(results, "python -m genimg claims", _summed(stamp, results))
-        )
+        with _alone_in(folder):
+            results.update(_still_true(read(folder), there))  # another call may have added runs meanwhile
+            if results.get(name, {"code": None})["code"] != code:
+                results[name] = {"code": code, "runs": []}
+            results[name]["runs"].append(entry_of(told, seed, *about))
+            results[name]["runs"].sort(key=lambda run: (run["precision"], run["seed"]))
+            text = as_json(results, "python -m genimg claims", _summed(stamp, results))
+            files.write_text(Path(folder) / f"{NAME}.json", text)
         broken = sum(not claim["held"] for claim in told)
         tell(f"{which}: {stamp['cpu_seconds']:.0f} s, {len(told) - broken} claims hold, {broken} broken")
 

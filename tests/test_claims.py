@@ -5,6 +5,7 @@ import math
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -226,6 +227,15 @@ def test_runs_are_recorded_once_and_go_on_where_they_stopped(small_book):
     done = small_book("one", "--seeds", "0")
     assert "its code has changed, 6 runs dropped" in done.stdout
     assert len(trials.read(small_book.book / "records")["one"]["runs"]) == 1
+
+
+def test_two_calls_side_by_side_lose_no_run(small_book):
+    with ThreadPoolExecutor() as pool:
+        calls = [pool.submit(small_book, "one", "--seeds", *seeds) for seeds in (["0"], ["1"])]
+        assert [call.result().returncode for call in calls] == [0, 0]
+    kept = trials.read(small_book.book / "records")["one"]
+    assert [run["seed"] for run in kept["runs"]] == [0, 1]
+    assert len((small_book.book / "trace").read_text().split()) == 2
 
 
 def test_a_chapter_that_raises_is_named_and_not_recorded(small_book):
