@@ -1,7 +1,8 @@
 """What pytest needs for the whole book: long chapters first, one thread each, executed copies kept for the site.
 
-A chapter in which `fit` warns of a run fails, unless the chapter says that this was to be expected
-(`genimg.diagnostics.expected`): readers would see the warning, and healthy runs must not have one.
+A chapter with broken claims fails when it is through, and names them all. So does one in which `fit` warns of a run,
+unless the chapter says that this was to be expected (`genimg.diagnostics.expected`): readers would see the warning,
+and healthy runs must not have one. Figures have no letters but those of the font that matplotlib ships.
 """
 
 import sys
@@ -16,6 +17,8 @@ import executed  # sets one thread for each kernel, so it comes before torch
 from nbmake.nb_result import NotebookError
 from nbmake.nb_run import NotebookRun
 
+from genimg import claims, trials
+
 settings.register_profile("book", deadline=None)  # no test depends on the clock
 settings.load_profile("book")
 
@@ -26,17 +29,36 @@ def _execute_and_keep(run):
     path = Path(run.filename)
     key = executed.key(path)
     result = _execute(run)
+    executed.keep(path, key, result.nb, result.error and executed.plain(result.error.summary))
+    broken = [claim for claim in trials.told_by(result.nb) if not claim["held"]]
+    if broken:
+        summary = f"{len(broken)} broken claim(s)" + (f", then {result.error.summary}" if result.error else "")
+        said = [claims.in_words(claim) for claim in broken] + ([str(result.error.trace)] if result.error else [])
+        result.error = NotebookError(summary, "\n".join(said), _cell_of(result.nb, broken[0]))
     result.error = result.error or _unexpected_warning(result.nb)
-    if result.error is None:
-        executed.keep(path, key, result.nb)
     return result
+
+
+def _cell_of(notebook, told):
+    cells = enumerate(notebook.cells)
+    return next(
+        n for n, cell in cells if any(o.get("data", {}).get(claims.CLAIM) == told for o in cell.get("outputs", ()))
+    )
+
+
+#: What a cell must not say on stderr -> what that means.
+WARNINGS = {
+    "TrainingWarning": "a run of this cell is not healthy",
+    "missing from font": "a figure of this cell has letters that matplotlib's own font lacks",
+}
 
 
 def _unexpected_warning(notebook):
     for index, cell in enumerate(notebook.cells):
         for output in cell.get("outputs", ()):
-            if output.output_type == "stream" and output.name == "stderr" and "TrainingWarning" in output.text:
-                return NotebookError("TrainingWarning: a run of this cell is not healthy", output.text, index)
+            for word, meaning in WARNINGS.items():
+                if output.output_type == "stream" and output.name == "stderr" and word in output.text:
+                    return NotebookError(f"{word}: {meaning}", output.text, index)
     return None
 
 

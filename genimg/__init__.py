@@ -35,6 +35,7 @@ from genimg import (
     runs,
     runtime,
     shapes,
+    sweep,
     texture,
     toys,
     training,
@@ -53,6 +54,6 @@ __all__ = [
     "History", "Images", "attribution", "augment", "check", "checkup", "claim", "claims", "classic", "classifier",
     "cost", "data", "decode", "diagnose", "diagnostics", "disentanglement", "distributed", "exercises", "experiments",
     "families", "features", "files", "fit", "flow", "folder", "gan", "ladder", "live", "load_images", "metrics",
-    "model", "oracle", "plots", "recipes", "records", "runs", "runtime", "setup", "shapes", "show", "stamp", "texture",
-    "toys", "training", "trials", "unet", "vae",
+    "model", "oracle", "plots", "recipes", "records", "runs", "runtime", "setup", "shapes", "show", "stamp", "sweep",
+    "texture", "toys", "training", "trials", "unet", "vae",
 ]  # fmt: skip

@@ -292,10 +292,10 @@ def _sample(options):
 
 
 def _claims(options):
-    from genimg import trials
+    from genimg import sweep
 
     _at_least_one(options, "at_once")
-    bad = trials.run(options.chapters, options.seeds, options.precisions, options.at_once, options.out)
+    bad = sweep.run(options.chapters, options.seeds, options.precisions, options.at_once, options.out)
     print("\n".join(["", f"{len(bad)} broken:", *bad] if bad else ["", "No claim is broken."]))
     return 1 if bad else 0
 

@@ -22,9 +22,6 @@ def claim(sentence, value, *, below=None, above=None, controls=None, no_control=
         controls: name -> the same measure of a trivial or broken model, which has to lie outside the bounds.
         no_control: why there can be none, as a sentence without a full stop.
 
-    Returns:
-        whether the claim holds.
-
     Raises:
         ValueError: there is no bound, or no number between the two; the sentence is empty.
         TypeError: a value or bound is no single number.
@@ -44,14 +41,13 @@ def claim(sentence, value, *, below=None, above=None, controls=None, no_control=
     }  # fmt: skip
     told = {name: _json(v) for name, v in told.items()}
     runtime.put_out(in_words(told), CLAIM, told)
-    return told["held"]
 
 
 def is_within(value, below, above):
-    """Whether a number is strictly within bounds, of which one may be None; NaN and None never are."""
+    """Whether a number is strictly within bounds, of which one may be None; NaN, infinity and None never are."""
     return (
         value is not None
-        and not math.isnan(value)
+        and math.isfinite(value)
         and (below is None or value < below)
         and (above is None or value > above)
     )
@@ -63,7 +59,7 @@ def is_held(value, controls, below, above):
 
 
 def bounds_in_words(told):
-    """ "below 0.05", "above 3" or "between 1 and 2"."""
+    """As "below 0.05", "above 3" or "between 1 and 2"."""
     below, above = told["below"], told["above"]
     if below is None or above is None:
         return f"below {short(below)}" if above is None else f"above {short(above)}"
@@ -77,7 +73,7 @@ def in_words(told):
     passing = [name for name, v in told["controls"].items() if is_within(v, told["below"], told["above"])]
     said = f"{told['sentence']}: {short(told['value'])}, " + ("which is NOT " if value_fails else "") + bounds + "."
     if told["controls"]:
-        said += " Controls, which must not be: " + ", ".join(f"{n} {short(v)}" for n, v in told["controls"].items())
+        said += " Controls, which must not be: " + ", ".join(f"{n} ({short(v)})" for n, v in told["controls"].items())
         said += "."
     if passing:
         said += f" But {' and '.join(passing)} {'is' if len(passing) == 1 else 'are'}, so the measure proves nothing."
@@ -88,7 +84,7 @@ def in_words(told):
 
 
 def short(value):
-    """A number in three digits, or in all that stand before the point; None, which JSON has for NaN, as such."""
+    """A number in three digits, or in all that stand before the point; None, as JSON has NaN and infinity, in words."""
     if value is None:
         return "not a number"
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"

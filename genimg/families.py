@@ -95,7 +95,7 @@ def fitted_codes(model, train, seed, components=50):
     return sample
 
 
-def compare(source, seeds=3, seconds=None, steps=None, n=500, n_likelihood=200, device=None, tell=print):
+def compare(source, seeds=3, seconds=None, steps=None, n=500, n_likelihood=200, device=None, tell=print, after=None):
     """Train each family with each seed, and measure them with one yardstick.
 
     Args:
@@ -106,6 +106,7 @@ def compare(source, seeds=3, seconds=None, steps=None, n=500, n_likelihood=200, 
         n: samples, and real pictures that they are compared with.
         n_likelihood: unseen pictures whose likelihood is bounded.
         tell: function that prints a line, or None.
+        after: function (family, seed, model) that is called with each model once it is trained, or None.
 
     Returns:
         (results, samples): variant -> list of scores, one a seed; a score is a dict of numbers: those of
@@ -142,6 +143,8 @@ def compare(source, seeds=3, seconds=None, steps=None, n=500, n_likelihood=200, 
             training.fit(model, train, steps[family], batch, seed, device, label=f"{family}, seed {seed}")
             more = dict(parameters=parameters(model), steps=steps[family], seconds=clock(device) - started)
             more["passes"] = 2 * 20 if family == "flow" else 1  # Heun evaluates twice a step
+            if after:
+                after(family, seed, model)
             bits = evaluation.bits_per_dim(model, pixels, seed)
             score(family, model.sample, seed, **more, **({} if bits is None else {"bits_per_dim": bits}))
             if family == "VAE":

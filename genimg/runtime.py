@@ -141,7 +141,7 @@ def fast_dtype(device):
 
 
 def precision_name(device):
-    """ "float32" or "bfloat16": what `fast_dtype` takes on the device."""
+    """Either "float32" or "bfloat16": what `fast_dtype` takes on the device."""
     return str(fast_dtype(device)).removeprefix("torch.")
 
 

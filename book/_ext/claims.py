@@ -1,0 +1,284 @@
+"""Claims on the site: how a page shows them, what is broken, and the page "What is claimed".
+
+A chapter's `genimg.claim(...)` leaves its data in the executed copy. A page shows each as a box that a link can lead
+to; a page with a broken claim, or with a cell that stopped it, says so at its top. The build goes on to its end, then
+warns of all that was broken, which makes its exit code 1 under `-W`.
+"""
+
+import html
+import json
+import math
+from pathlib import Path
+
+import executed
+import ran
+from docutils import nodes
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+CLAIM = "application/vnd.genimg.claim+json"  # genimg.claims.CLAIM; a build that changes nothing need not import torch
+RECORD = Path("book") / "records" / "claims.json"
+
+
+def outputs_of(notebook):
+    """(number of the cell, output) of all outputs of the code cells."""
+    cells = enumerate(notebook["cells"])
+    return [(n, output) for n, cell in cells if cell["cell_type"] == "code" for output in cell.get("outputs", ())]
+
+
+def told(notebook, held=None):
+    """The data of a notebook's claims in order, each with its "number" on the page; only held or only broken ones."""
+    found = [output["data"][CLAIM] for _, output in outputs_of(notebook) if CLAIM in output.get("data", {})]
+    found = [dict(claim, number=number) for number, claim in enumerate(found, 1)]
+    return found if held is None else [claim for claim in found if claim["held"] is held]
+
+
+def cell_of(notebook, claim):
+    """The number of the cell that a claim of `told` stands in."""
+    cells = [number for number, output in outputs_of(notebook) if CLAIM in output.get("data", {})]
+    return cells[claim["number"] - 1]
+
+
+def stopped_at(notebook):
+    """The number of the cell that stopped an executed chapter; None if it came to its end."""
+    if executed.PROBLEM not in notebook["metadata"]:
+        return None
+    raised = [number for number, output in outputs_of(notebook) if output["output_type"] == "error"]
+    code = [n for n, cell in enumerate(notebook["cells"]) if cell["cell_type"] == "code"]
+    begun = [n for n in code if notebook["cells"][n]["execution_count"]]
+    return (raised or begun or code)[-1]
+
+
+def in_words(claim, notebook=None):
+    """A claim as a line; with its notebook, also the machine that it was broken on."""
+    from genimg import claims
+
+    stamp = notebook and ran.stamp_of(notebook)
+    where = f" [{stamp['device']}, {stamp['precision']}, seed {stamp['seed']}]" if stamp else ""
+    return " ".join(claims.in_words(claim).split()) + where
+
+
+def broken_in(name, notebook):
+    """What is to be told of an executed chapter at the end of a build, a line each: claims, and what stopped it."""
+    lines = [f"{name}: {in_words(claim, notebook)}" for claim in told(notebook, held=False)]
+    if problem := notebook["metadata"].get(executed.PROBLEM):
+        lines.append(f"{name}: cell {stopped_at(notebook)} stopped the chapter: {problem}")
+    return lines
+
+
+def over_budget(notebook):
+    """ "200 s of a processor, budget 180 s" of a chapter at cpu scale that took longer; else None."""
+    stamp = ran.stamp_of(notebook)
+    if not stamp or not stamp["budget_minutes"] or stamp["scale"] != "cpu":
+        return None
+    spent, budget = stamp["cpu_seconds"], 60 * stamp["budget_minutes"]
+    return f"{spent:.0f} s of a processor, budget {budget:g} s" if spent > budget else None
+
+
+# In the page of a chapter.
+
+
+def box(claim):
+    """A claim's HTML on its page."""
+    from genimg import claims
+
+    state = "holds" if claim["held"] else "BROKEN"
+    number, bounds = claims.short(claim["value"]), claims.bounds_in_words(claim)
+    within = claims.is_within(claim["value"], claim["below"], claim["above"])
+    what = f"<b>{number}</b>, {'claimed' if within else '<strong>not</strong>'} {bounds}"
+    return (
+        f'<div class="claim claim-{state.lower()}" id="claim-{claim["number"]}"><p><strong>Claim {state}.</strong> '
+        f"{html.escape(claim['sentence'])}: {what}.</p>{_controls(claim)}</div>"
+    )
+
+
+def _controls(claim):
+    """The line about a claim's controls, as HTML, or why it has none."""
+    from genimg import claims
+
+    if not claim["controls"]:
+        return f"<p>No control: {html.escape(claim['no_control'])}.</p>" if claim["no_control"] else ""
+    parts = []
+    for name, value in claim["controls"].items():
+        text = f"{html.escape(name)} ({claims.short(value)})"
+        passes = claims.is_within(value, claim["below"], claim["above"])
+        parts.append(f"<strong>{text}, which is (so the measure proves nothing)</strong>" if passes else text)
+    return f"<p>Controls, which must not be: {'; '.join(parts)}.</p>"
+
+
+def _show(app, docname, source):
+    """Puts the boxes into the page, and at its top what is broken on it."""
+    if docname not in getattr(app.env, "executed_keys", {}) or not source[0].lstrip().startswith("{"):
+        return
+    notebook = json.loads(source[0])
+    copy = executed.executed_copy(app, docname)
+    lines = [
+        f'<a href="#claim-{claim["number"]}">{html.escape(in_words(claim))}</a>' for claim in told(copy, held=False)
+    ]
+    boxes = map(box, told(notebook))
+    for _, output in outputs_of(notebook):
+        if CLAIM in output.get("data", {}):
+            output["data"] = {"text/html": next(boxes)}
+    stopped = stopped_at(copy)
+    if stopped is not None:
+        problem = html.escape(copy["metadata"][executed.PROBLEM])
+        text = f"<p><strong>The chapter stopped here.</strong> {problem}</p>"
+        data = {"text/html": f'<div class="claim claim-broken" id="stopped">{text}</div>'}
+        output = {"output_type": "display_data", "metadata": {}, "data": data}
+        place = len(executed.code_cells({"cells": copy["cells"][:stopped]}))  # prose may have changed since
+        executed.code_cells(notebook)[place]["outputs"].insert(0, output)
+        lines.append(f'<a href="#stopped">A cell stopped the chapter: {problem}</a>. What follows it did not run.')
+    if lines:
+        items = "".join(f"<li>{line}</li>" for line in lines)
+        text = (
+            '<div class="admonition danger broken"><p class="admonition-title">Broken where this page was built</p>'
+            f"<ul>{items}</ul></div>"
+        )
+        top = {"cell_type": "markdown", "id": "broken", "metadata": {}}
+        notebook["cells"].insert(1, top | {"source": f"```{{raw}} html\n{text}\n```"})
+    source[0] = json.dumps(notebook)
+
+
+# At the end of a build.
+
+
+def _tell(app, exception):
+    """Warns of all that is broken, executed in this build or before, and notes chapters over their budget."""
+    if exception:
+        return
+    log = logging.getLogger(__name__)
+    names = [docname for docname in getattr(app.env, "executed_keys", {}) if docname in app.env.found_docs]
+    copies = {docname.rpartition("/")[2]: executed.executed_copy(app, docname) for docname in names}
+    for name, copy in copies.items():
+        if said := over_budget(copy):
+            log.info(f"{name} is over its budget: {said}")
+    lines = [line for name, copy in copies.items() for line in broken_in(name, copy)]
+    if lines:
+        text = f"{len(lines)} broken; the site is whole, and its pages are marked:\n" + "\n".join(lines)
+        log.warning(f"{text}\nThe copies of these runs are in {executed.COPIES}: without them a build executes anew.")
+
+
+# The page "What is claimed".
+
+
+class Claims(SphinxDirective):
+    """`{claims}`: every claim of the book by chapter, with what it gave on the page and over the recorded runs."""
+
+    def run(self):
+        from genimg import trials
+
+        self.env.note_reread()  # any chapter's outputs may have changed before the next build
+        self.env.note_dependency(str(executed.ROOT / RECORD))
+        kept = trials.read((executed.ROOT / RECORD).parent)
+        paths = executed.chapters_of(self.env.app, self.env.found_docs)
+        rows = []  # (chapter's title, its page, claim on the page or None, its Trial)
+        for docname in self.config.external_site_map:
+            if docname not in paths:
+                continue
+            chapter, copy = json.loads(paths[docname].read_text("utf-8")), executed.executed_copy(self.env.app, docname)
+            trial_list, here = trials.trials_of(chapter, kept.get(paths[docname].stem)), told(copy)
+            here += [None] * (len(trial_list) - len(here))
+            title, page = ran.title_of(chapter), f"{paths[docname].stem}.html"
+            rows += [(title, page, claim, trial) for claim, trial in zip(here, trial_list, strict=False)]
+        return [*self._summary(rows), *(self._section(title, rows) for title in dict.fromkeys(row[0] for row in rows))]
+
+    def _summary(self, rows):
+        from genimg import trials
+
+        runs = [len(row[3].values) for row in rows] or [0]
+        bare = sum(not row[3].call["no_control"] for row in rows)
+        tight = sorted((row for row in rows if row[3].values), key=lambda row: trials.least_room(row[3]))[:5]
+        controlled = "all have controls" if bare == len(rows) else f"{bare} have controls, the others a reason"
+        often = f"{min(runs)} to {max(runs)}" if min(runs) < max(runs) else f"{max(runs)}"
+        text = f"{len(rows)} claims; {controlled}. Each was run {often} times."
+        parts = [nodes.paragraph("", text)]
+        if tight:
+            parts.append(nodes.paragraph("", "The five with the least room:"))
+            items = "".join(
+                f"<li>{room_in_words(trial)}: {_link(page, claim, trial)} ({html.escape(title)})</li>"
+                for title, page, claim, trial in tight
+            )
+            parts.append(nodes.raw("", f"<ul>{items}</ul>", format="html"))
+        return parts
+
+    def _section(self, title, rows):
+        from genimg import trials
+
+        own = sorted((row for row in rows if row[0] == title), key=lambda row: trials.least_room(row[3]))
+        section = nodes.section("", nodes.title("", title), ids=[nodes.make_id(f"claims of {title}")])
+        section += [nodes.raw("", entry(page, claim, trial), format="html") for _, page, claim, trial in own]
+        return section
+
+
+def _link(page, claim, trial):
+    place = f"#claim-{claim['number']}" if claim else ""
+    return f'<a href="{page}{place}">{html.escape(trial.call["sentence"])}</a>'
+
+
+def room_in_words(trial):
+    """As "4.2 deviations", or why there is no such number."""
+    from genimg import trials
+
+    room = trials.least_room(trial)
+    if len(trial.values) < 2:
+        return "not run often enough"
+    return f"{room:.1f} deviations" if math.isfinite(room) else ("the same in all runs" if room > 0 else "no room")
+
+
+def entry(page, claim, trial):
+    """A claim's HTML on the page "What is claimed": what it gave here, over the runs, and a picture of both."""
+    from genimg import claims
+
+    call = trial.call
+    here = "not reached on this page" if claim is None else f"<b>{claims.short(claim['value'])}</b> here"
+    state = "" if claim is None or claim["held"] else "<strong>BROKEN.</strong> "
+    parts = [here, f"claimed {claims.bounds_in_words(call)}"]
+    if numbers := trial.numbers():
+        ranges = f"{claims.short(min(numbers))} to {claims.short(max(numbers))}"
+        parts += [f"{ranges} in {len(trial.values)} runs", f"room: {room_in_words(trial)}"]
+    else:
+        parts.append("no recorded run of this code")
+    controls = dict(call, controls=claim["controls"] if claim else {})
+    return (
+        f'<div class="claim"><p>{state}{_link(page, claim, trial)}</p>'
+        f"<p>{'; '.join(parts)}.</p>{strip(trial)}{_controls(controls)}</div>"
+    )
+
+
+def strip(trial, width=600, height=34):
+    """A picture of a trial: the runs as dots, the controls as crosses, the bounds as lines. Empty without runs.
+
+    The axis is logarithmic where all numbers are positive and span more than a factor of 50.
+    """
+    call, values = trial.call, trial.numbers()
+    if not values:
+        return ""
+    controls = [v for row in trial.controls.values() for v in row if v is not None]
+    bounds = [b for b in (call["below"], call["above"]) if b is not None]
+    everything = [*values, *controls, *bounds]
+    low, high = min(everything), max(everything)
+    scale = math.log if low > 0 and high / low > 50 else float
+    low, high = scale(low), scale(high)
+    room = width - 16
+
+    def x(value):
+        return round(8 + room * (scale(value) - low) / ((high - low) or 1), 1)
+
+    middle = height / 2
+    lines = "".join(f'<line class="bound" x1="{x(b)}" x2="{x(b)}" y1="1" y2="{height - 1}"/>' for b in bounds)
+    dots = "".join(f'<circle class="run" cx="{x(v)}" cy="{middle}" r="4.5"/>' for v in values)
+    crosses = "".join(
+        f'<path class="control" d="M{x(v) - 4} {middle - 4}l8 8m0-8l-8 8"/>' for v in sorted(set(controls))
+    )
+    label = f"{len(values)} runs as dots, controls as crosses, the bound as a line"
+    return (
+        f'<svg class="strip" viewBox="0 0 {width} {height}" role="img" aria-label="{label}">'
+        f'<line class="axis" x1="8" x2="{width - 8}" y1="{middle}" y2="{middle}"/>{lines}{crosses}{dots}</svg>'
+    )
+
+
+def setup(app):
+    app.add_directive("claims", Claims)
+    app.connect("source-read", _show)  # after `executed`, which puts the outputs in
+    app.connect("build-finished", _tell)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
