@@ -87,7 +87,7 @@ def short(value):
     """A number in three digits, or in all that stand before the point; None, as JSON has NaN and infinity, in words."""
     if value is None:
         return "not a number"
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{value + 0.0:.3g}" if abs(value) < 1000 else f"{value:,.0f}"  # + 0.0 takes the sign from -0.0
 
 
 def _number(what, value):

@@ -272,7 +272,7 @@ def strip(trial, width=600, height=34):
     )
     label = f"{len(values)} runs as dots, controls as crosses, the bound as a line"
     return (
-        f'<svg class="strip" viewBox="0 0 {width} {height}" role="img" aria-label="{label}">'
+        f'<svg class="claim-strip" viewBox="0 0 {width} {height}" role="img" aria-label="{label}">'
         f'<line class="axis" x1="8" x2="{width - 8}" y1="{middle}" y2="{middle}"/>{lines}{crosses}{dots}</svg>'
     )
 
