@@ -34,16 +34,9 @@ def _execute_and_keep(run):
     if broken:
         summary = f"{len(broken)} broken claim(s)" + (f", then {result.error.summary}" if result.error else "")
         said = [claims.in_words(claim) for claim in broken] + ([str(result.error.trace)] if result.error else [])
-        result.error = NotebookError(summary, "\n".join(said), _cell_of(result.nb, broken[0]))
+        result.error = NotebookError(summary, "\n".join(said), broken[0]["cell"])
     result.error = result.error or _unexpected_warning(result.nb)
     return result
-
-
-def _cell_of(notebook, told):
-    cells = enumerate(notebook.cells)
-    return next(
-        n for n, cell in cells if any(o.get("data", {}).get(claims.CLAIM) == told for o in cell.get("outputs", ()))
-    )
 
 
 #: What a cell must not say on stderr -> what that means.

@@ -143,10 +143,16 @@ def _parsed(source):
         return None
 
 
+def outputs_of(notebook):
+    """(number of the cell, output) of all outputs of an executed notebook's code cells."""
+    cells = enumerate(notebook["cells"])
+    return [(n, output) for n, cell in cells if cell["cell_type"] == "code" for output in cell.get("outputs", ())]
+
+
 def told_by(notebook):
-    """The data of the claims that an executed notebook holds, in order."""
-    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", ())]
-    return [output["data"][claims.CLAIM] for output in outputs if claims.CLAIM in output.get("data", {})]
+    """The data of the claims that an executed notebook holds, in order, each with its "number" and its "cell"."""
+    outputs = [pair for pair in outputs_of(notebook) if claims.CLAIM in pair[1].get("data", {})]
+    return [o["data"][claims.CLAIM] | {"number": number, "cell": n} for number, (n, o) in enumerate(outputs, 1)]
 
 
 def read(folder):
@@ -209,9 +215,8 @@ def by_room(book=Path("book")):
 
 def stamp_of(notebook):
     """What the last `genimg.stamp()` of an executed chapter told; None without one."""
-    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", ())]
-    stamps = [output["data"][runtime.STAMP] for output in outputs if runtime.STAMP in output.get("data", {})]
-    return stamps[-1] if stamps else None
+    outputs = [output.get("data", {}) for _, output in outputs_of(notebook)]
+    return next((data[runtime.STAMP] for data in reversed(outputs) if runtime.STAMP in data), None)
 
 
 def trial_in_words(trial):

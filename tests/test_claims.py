@@ -89,7 +89,7 @@ def test_in_a_notebook_the_line_carries_its_data_as_json():
     (told,) = trials.told_by(json.loads(nbformat.writes(notebook)))
     assert output.data["text/plain"].startswith("CLAIM BROKEN: s: not a number, which is NOT above 1.")
     assert told == {"sentence": "s", "value": None, "below": None, "above": 1.0, "controls": {"a": None},
-                    "no_control": None, "held": False}  # fmt: skip
+                    "no_control": None, "held": False, "number": 1, "cell": 0}  # fmt: skip
 
 
 # Trials over runs.

@@ -16,27 +16,16 @@ from docutils import nodes
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-CLAIM = "application/vnd.genimg.claim+json"  # genimg.claims.CLAIM; a build that changes nothing need not import torch
+from genimg import claims, trials
+from genimg.runtime import is_over
+from genimg.trials import outputs_of, stamp_of, told_by
+
 RECORD = Path("book") / "records" / "claims.json"
 
 
-def outputs_of(notebook):
-    """(number of the cell, output) of all outputs of the code cells."""
-    cells = enumerate(notebook["cells"])
-    return [(n, output) for n, cell in cells if cell["cell_type"] == "code" for output in cell.get("outputs", ())]
-
-
-def told(notebook, held=None):
-    """The data of a notebook's claims in order, each with its "number" on the page; only held or only broken ones."""
-    found = [output["data"][CLAIM] for _, output in outputs_of(notebook) if CLAIM in output.get("data", {})]
-    found = [dict(claim, number=number) for number, claim in enumerate(found, 1)]
-    return found if held is None else [claim for claim in found if claim["held"] is held]
-
-
-def cell_of(notebook, claim):
-    """The number of the cell that a claim of `told` stands in."""
-    cells = [number for number, output in outputs_of(notebook) if CLAIM in output.get("data", {})]
-    return cells[claim["number"] - 1]
+def broken(notebook):
+    """The claims of an executed notebook that do not hold."""
+    return [claim for claim in told_by(notebook) if not claim["held"]]
 
 
 def stopped_at(notebook):
@@ -51,28 +40,25 @@ def stopped_at(notebook):
 
 def in_words(claim, notebook=None):
     """A claim as a line; with its notebook, also the machine that it was broken on."""
-    from genimg import claims
-
-    stamp = notebook and ran.stamp_of(notebook)
+    stamp = notebook and stamp_of(notebook)
     where = f" [{stamp['device']}, {stamp['precision']}, seed {stamp['seed']}]" if stamp else ""
     return " ".join(claims.in_words(claim).split()) + where
 
 
 def broken_in(name, notebook):
     """What is to be told of an executed chapter at the end of a build, a line each: claims, and what stopped it."""
-    lines = [f"{name}: {in_words(claim, notebook)}" for claim in told(notebook, held=False)]
+    lines = [f"{name}: {in_words(claim, notebook)}" for claim in broken(notebook)]
     if problem := notebook["metadata"].get(executed.PROBLEM):
         lines.append(f"{name}: cell {stopped_at(notebook)} stopped the chapter: {problem}")
     return lines
 
 
 def over_budget(notebook):
-    """ "200 s of a processor, budget 180 s" of a chapter at cpu scale that took longer; else None."""
-    stamp = ran.stamp_of(notebook)
-    if not stamp or not stamp["budget_minutes"] or stamp["scale"] != "cpu":
+    """As "200 s of a processor, budget 180 s" of a chapter at cpu scale that took longer; else None."""
+    stamp = stamp_of(notebook)
+    if not stamp or not is_over(stamp):
         return None
-    spent, budget = stamp["cpu_seconds"], 60 * stamp["budget_minutes"]
-    return f"{spent:.0f} s of a processor, budget {budget:g} s" if spent > budget else None
+    return f"{stamp['cpu_seconds']:.0f} s of a processor, budget {60 * stamp['budget_minutes']:g} s"
 
 
 # In the page of a chapter.
@@ -80,8 +66,6 @@ def over_budget(notebook):
 
 def box(claim):
     """A claim's HTML on its page."""
-    from genimg import claims
-
     state = "holds" if claim["held"] else "BROKEN"
     number, bounds = claims.short(claim["value"]), claims.bounds_in_words(claim)
     within = claims.is_within(claim["value"], claim["below"], claim["above"])
@@ -94,8 +78,6 @@ def box(claim):
 
 def _controls(claim):
     """The line about a claim's controls, as HTML, or why it has none."""
-    from genimg import claims
-
     if not claim["controls"]:
         return f"<p>No control: {html.escape(claim['no_control'])}.</p>" if claim["no_control"] else ""
     parts = []
@@ -112,12 +94,10 @@ def _show(app, docname, source):
         return
     notebook = json.loads(source[0])
     copy = executed.executed_copy(app, docname)
-    lines = [
-        f'<a href="#claim-{claim["number"]}">{html.escape(in_words(claim))}</a>' for claim in told(copy, held=False)
-    ]
-    boxes = map(box, told(notebook))
+    lines = [f'<a href="#claim-{claim["number"]}">{html.escape(in_words(claim))}</a>' for claim in broken(copy)]
+    boxes = map(box, told_by(notebook))
     for _, output in outputs_of(notebook):
-        if CLAIM in output.get("data", {}):
+        if claims.CLAIM in output.get("data", {}):
             output["data"] = {"text/html": next(boxes)}
     stopped = stopped_at(copy)
     if stopped is not None:
@@ -165,8 +145,6 @@ class Claims(SphinxDirective):
     """`{claims}`: every claim of the book by chapter, with what it gave on the page and over the recorded runs."""
 
     def run(self):
-        from genimg import trials
-
         self.env.note_reread()  # any chapter's outputs may have changed before the next build
         self.env.note_dependency(str(executed.ROOT / RECORD))
         kept = trials.read((executed.ROOT / RECORD).parent)
@@ -176,15 +154,13 @@ class Claims(SphinxDirective):
             if docname not in paths:
                 continue
             chapter, copy = json.loads(paths[docname].read_text("utf-8")), executed.executed_copy(self.env.app, docname)
-            trial_list, here = trials.trials_of(chapter, kept.get(paths[docname].stem)), told(copy)
+            trial_list, here = trials.trials_of(chapter, kept.get(paths[docname].stem)), told_by(copy)
             here += [None] * (len(trial_list) - len(here))
             title, page = ran.title_of(chapter), f"{paths[docname].stem}.html"
             rows += [(title, page, claim, trial) for claim, trial in zip(here, trial_list, strict=False)]
         return [*self._summary(rows), *(self._section(title, rows) for title in dict.fromkeys(row[0] for row in rows))]
 
     def _summary(self, rows):
-        from genimg import trials
-
         runs = [len(row[3].values) for row in rows] or [0]
         bare = sum(not row[3].call["no_control"] for row in rows)
         tight = sorted((row for row in rows if row[3].values), key=lambda row: trials.least_room(row[3]))[:5]
@@ -202,8 +178,6 @@ class Claims(SphinxDirective):
         return parts
 
     def _section(self, title, rows):
-        from genimg import trials
-
         own = sorted((row for row in rows if row[0] == title), key=lambda row: trials.least_room(row[3]))
         section = nodes.section("", nodes.title("", title), ids=[nodes.make_id(f"claims of {title}")])
         section += [nodes.raw("", entry(page, claim, trial), format="html") for _, page, claim, trial in own]
@@ -217,8 +191,6 @@ def _link(page, claim, trial):
 
 def room_in_words(trial):
     """As "4.2 deviations", or why there is no such number."""
-    from genimg import trials
-
     room = trials.least_room(trial)
     if len(trial.values) < 2:
         return "not run often enough"
@@ -227,8 +199,6 @@ def room_in_words(trial):
 
 def entry(page, claim, trial):
     """A claim's HTML on the page "What is claimed": what it gave here, over the runs, and a picture of both."""
-    from genimg import claims
-
     call = trial.call
     here = "not reached on this page" if claim is None else f"<b>{claims.short(claim['value'])}</b> here"
     state = "" if claim is None or claim["held"] else "<strong>BROKEN.</strong> "

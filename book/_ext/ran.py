@@ -11,15 +11,10 @@ import executed
 from sphinx.errors import SphinxError
 from sphinx.util.docutils import SphinxDirective
 
-STAMP = "application/vnd.genimg.stamp+json"  # genimg.runtime.STAMP; a build that executes nothing need not import torch
+from genimg.runtime import STAMP, is_over
+from genimg.trials import stamp_of
+
 MACHINE = ("date", "device", "precision", "threads", "scale", "seed", "genimg", "commit", "python", "torch", "numpy")
-
-
-def stamp_of(notebook):
-    """What the last `genimg.stamp()` of an executed chapter told, as a dict; None without one."""
-    outputs = [output for cell in executed.code_cells(notebook) for output in cell["outputs"]]
-    stamps = [output["data"][STAMP] for output in outputs if STAMP in output.get("data", {})]
-    return stamps[-1] if stamps else None
 
 
 def title_of(notebook):
@@ -49,7 +44,7 @@ def chapters_in_words(rows):
         budget = stamp["budget_minutes"] and stamp["budget_minutes"] * 60
         spent = f"{stamp['cpu_seconds']:,.0f}"
         cells = (
-            f"**{spent}**, over" if budget and stamp["scale"] == "cpu" and stamp["cpu_seconds"] > budget else spent,
+            f"**{spent}**, over" if is_over(stamp) else spent,
             budget and f"{budget:,.0f}",
             f"{stamp['seconds']:,.0f}",
             stamp["memory_gb"] and f"{stamp['memory_gb']:.2f}",
