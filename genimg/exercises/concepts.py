@@ -90,8 +90,8 @@ def turned(undo, p):
             return "that turns the points once more, where the turn was to be undone"
         if not same(answer, before, absolute=1e-4):
             return f"with p = {chance} it returns {[round(v, 3) for v in answer.tolist()]}, and not the shares before"
-    if close(p, 0.5, absolute=1e-6):
-        return "the function is right; at one half it can be undone, as Figure 1.7 shows"
+    if close(p, 0.75, absolute=1e-6):
+        return "the function is right; at three quarters it can be undone, as Figure 1.7 shows"
     if not close(p, 1, absolute=1e-6):
         return f"the function is right; it can be undone at p = {number_of(p):g} as well"
 
