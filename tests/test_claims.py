@@ -250,8 +250,6 @@ def test_a_chapter_that_raises_is_named_and_not_recorded(small_book):
 
 # The book's own claims.
 
-#: Chapters whose runs are not on record yet. Each leaves this list when `python -m genimg claims CHAPTER` has been run.
-PENDING = {"gan-code"}
 CHAPTERS = [path for path in sorted(BOOK.glob("*.ipynb")) if trials.calls_of(json.loads(path.read_text("utf-8")))]
 
 
@@ -289,9 +287,6 @@ def test_claims_of_the_book_have_runs_and_room(path):
     kept = trials.read(RECORD).get(path.stem)
     current = bool(kept) and kept["code"] == trials.code_hash(chapter)
     runs = [run for run in kept["runs"] if run["precision"] == "float32"] if current else []
-    if path.stem in PENDING:
-        assert len(runs) < LEAST_RUNS, f"{path.stem} has been run: take it from PENDING"
-        pytest.xfail(f"python -m genimg claims {path.stem} has not been run")
     assert len(runs) >= LEAST_RUNS, f"run: python -m genimg claims {path.stem}"
     off = []
     for claim in trials.trials_of(chapter, kept):
