@@ -156,7 +156,7 @@ def _add_evaluate(commands):
 
 def _add_record(commands):
     p = _command(commands, "record", "run an experiment of the book that is too long for a page, and keep it")
-    p.add_argument("experiment", choices=("gan-factors", "vae-factors", "families", "cost"), help="which one")
+    p.add_argument("experiment", choices=("gan-factors", "vae-factors", "families", "cost", "gpu"), help="which one")
     p.add_argument("--name", help="of the record; if not given that of the experiment")
     p.add_argument("--size", type=int, default=32, help="of the pictures")
     p.add_argument("--width", type=int, default=16, help="filters of the first level; the source text has 64")
@@ -168,6 +168,12 @@ def _add_record(commands):
         help="of families: training time of each, in place of size, width, steps and batch (digits 90, shapes 120)",
     )  # fmt: skip
     p.add_argument("--source", choices=("digits", "shapes"), help="of families: only these pictures")
+    p.add_argument("--minutes", type=float, default=9.0, help="of gpu: for all its parts")
+    p.add_argument(
+        "--scale", choices=("full", "tiny"), default="full", help="of gpu: tiny is what a CPU does in a minute"
+    )
+    p.add_argument("--data", help="of gpu: a folder of pictures, for its last part")
+    p.add_argument("--parts", nargs="+", default=[], help="of gpu: only these; what else is on record stays")
     p.add_argument("--device", help="cpu, cuda, ...")
     p.add_argument("--threads", type=int, help="of torch on a CPU")
     p.add_argument("--out", type=_path, default=Path("book/records"), help="folder of the records")
@@ -325,14 +331,20 @@ def _evaluate(options):
 def _record(options):
     import time
 
-    from genimg import experiments, families, ladder, records
+    from genimg import experiments, families, gpu, ladder, records
     from genimg.errors import RunError
 
     options.steps = options.steps if options.steps is not None else 40 if options.experiment == "cost" else 2000
     _at_least_one(options, "steps", "batch", "seeds", "width")
     if options.seconds is not None and not 0 < options.seconds <= 1e6:
         raise RunError(f"--seconds {options.seconds:g}: it has to be above 0, up to 1,000,000")
+    if not 0 < options.minutes <= 1e5:
+        raise RunError(f"--minutes {options.minutes:g}: it has to be above 0, up to 100,000")
     device, started = _device(options), time.perf_counter()
+    if options.experiment == "gpu":
+        failed = gpu.record(options.minutes, options.scale, options.data, device, options.out, options.parts)
+        print(options.out / f"{gpu.NAME}.json")
+        return 1 if failed else 0
     if options.experiment == "families":
         for source in [options.source] if options.source else families.CONTENDERS:
             seconds = options.seconds or families.SECONDS[source]

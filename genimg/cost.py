@@ -6,6 +6,7 @@ but moves bytes. Products with the zeros of a padding count, as they do for torc
 them out.
 """
 
+import contextlib
 import math
 import statistics
 import time
@@ -104,9 +105,17 @@ def layers(network, *inputs, rounds=0):
 
 def step_operations(function):
     """Operations of all that `function()` runs, backward passes included, by torch's own counter."""
-    with FlopCounterMode(display=False) as counter:
+    counter = FlopCounterMode(display=False)
+    counter.mod_tracker = _Anywhere()
+    with counter:
         function()
     return counter.get_total_flops()
+
+
+class _Anywhere(contextlib.nullcontext):
+    """Stands for torch's note of which module runs, whose hooks forbid gradients by a picture, as penalties take."""
+
+    parents = ("Global",)
 
 
 def saved_bytes(function, weights=()):

@@ -63,15 +63,15 @@ def clock(device):
     return time.process_time()
 
 
-def steps_within(seconds, source, family, train, device):
-    """How many steps of a family's training fit into so many seconds: from the time of 40, after 10 to warm up."""
-    run = training.Training(build(source, family), train, 1000, CONTENDERS[source][family][2], device=device)
-    for _ in range(10):
+def steps_within(seconds, model, train, batch, device, warm_up=10, timed=40):
+    """How many steps of a model's training fit into so many seconds, by the time of some. It is trained a little."""
+    run = training.Training(model, train, 1000, batch, device=device)
+    for _ in range(warm_up):
         run.advance()
     started = clock(device)
-    for _ in range(40):
+    for _ in range(timed):
         run.advance()
-    return max(1, round(40 * seconds / (clock(device) - started)))
+    return max(1, round(timed * seconds / (clock(device) - started)))
 
 
 def fitted_codes(model, train, seed, components=50):
@@ -118,7 +118,10 @@ def compare(source, seeds=3, seconds=None, steps=None, n=500, n_likelihood=200, 
     train, test = load(source)
     extractor, kinds = features.load(source), experiments.KINDS if source == data.SHAPES else None
     contenders = CONTENDERS[source]
-    steps = steps or {family: steps_within(seconds, source, family, train, device) for family in contenders}
+    steps = steps or {
+        family: steps_within(seconds, build(source, family), train, batch, device)
+        for family, (_, _, batch) in contenders.items()
+    }
     results, samples = {name: [] for name in [*contenders, FITTED, REAL]}, {REAL: test.floats()[:16]}
     pixels = test.pixels[:n_likelihood]
 

@@ -1,7 +1,8 @@
 """Records: what is too long for a page is run once by a command that anyone can repeat, and shown with its stamp.
 
 A record is NAME.json (results, command, stamp) and small PNGs beside it. Nothing else writes them; `show` alone
-shows them.
+shows them. A command of several parts keeps them in one NAME.json, each a record of its own under its part's name, so
+that what is done is kept when a later part is cut.
 """
 
 import json
@@ -130,7 +131,7 @@ def _blocks(columns, room):
     return blocks
 
 
-def write(name, command, results, samples, started, device=None, folder=FOLDER):
+def write(name, command, results, samples, started, device=None, folder=FOLDER, part=None):
     """Write a record.
 
     Args:
@@ -138,6 +139,7 @@ def write(name, command, results, samples, started, device=None, folder=FOLDER):
         results: plain containers and numbers.
         samples: name -> pictures (N, C, H, W) in [-1, 1]; each becomes a row of one PNG, in order.
         started: `time.perf_counter()` at the start.
+        part: of a command of several parts: this one's name. The other parts that are on record stay.
     """
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     stamp = {
@@ -151,19 +153,36 @@ def write(name, command, results, samples, started, device=None, folder=FOLDER):
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
     }
     rows = list(samples)
+    path = Path(folder) / f"{name}.json"
     record = {"name": name, "command": command, "stamp": stamp, "rows": rows, "results": results}
     if rows:
         sheet = plots.tile(torch.cat([samples[row] for row in rows]), len(samples[rows[0]]))
-        files.write_picture(Path(folder) / f"{name}.png", sheet)
-    files.write_text(Path(folder) / f"{name}.json", json.dumps(record, indent=1) + "\n")
+        files.write_picture(_picture_of(path, part), sheet)
+    if part:
+        parts = _read(path).get("parts", {}) if path.exists() else {}
+        record = record | {"rows": [], "results": {}, "parts": parts | {part: record | {"name": f"{name}, {part}"}}}
+    files.write_text(path, json.dumps(record, indent=1) + "\n")
 
 
-def show(name, command, folder=None):
-    """Print a record's stamp and return the record, or say that there is none yet, and how to make it.
+def _picture_of(path, part):
+    return path.with_name(f"{path.stem}-{part}.png") if part else path.with_suffix(".png")
+
+
+def _read(path):
+    record = files.read_json(path)
+    if not isinstance(record, dict) or not {"results", "stamp", "command", "rows"} <= record.keys():
+        raise RunError(f"{path} is not a record")
+    return record
+
+
+def show(name, command=None, folder=None, part=None):
+    """Print a record's stamp and return the record; where there is none, say how to make it.
 
     Args:
-        command: what makes it; a record made otherwise is told apart by its own.
+        command: what makes it; a record made otherwise is told apart by its own. Without it nothing is said of a
+            record that is not there.
         folder: of the records; None: `records` beside the page, or else what was installed with the package.
+        part: of a record of several parts: which one.
 
     Returns:
         Record; without one an empty Record, which is false.
@@ -173,19 +192,20 @@ def show(name, command, folder=None):
     """
     folders = [Path("records"), INSTALLED] if folder is None else [Path(folder)]
     path = next((path for path in (place / f"{name}.json" for place in folders) if path.exists()), None)
-    if path is None:
-        print(f"No record of {name} yet. This command makes it:\n  {command}")
+    record = _read(path) if path else None
+    if record and part:
+        record = record.get("parts", {}).get(part)
+    if record is None:
+        if command:
+            print(f"No record of {name} yet. This command makes it:\n  {command}")
         return Record({}, (), None)
-    record = files.read_json(path)
-    if not isinstance(record, dict) or not {"results", "stamp", "command", "rows"} <= record.keys():
-        raise RunError(f"{path} is not a record")
     stamp = record["stamp"]
     print(
-        f"Record {name}, made by\n  {record['command']}\n"
+        f"Record {record['name']}, made by\n  {record['command']}\n"
         f"on {stamp['device']} ({stamp['precision']}, {stamp['threads']} thread(s)) in {stamp['seconds']:,} s, "
         f"{stamp['date']},\nwith commit {stamp['commit']}, torch {stamp['torch']}, Python {stamp['python']}"
     )
-    picture = path.with_suffix(".png")
+    picture = _picture_of(path, part)
     return Record(record["results"], tuple(record["rows"]), picture if picture.exists() else None)
 
 

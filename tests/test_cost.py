@@ -122,6 +122,12 @@ def test_a_backward_pass_costs_twice_the_forward_pass():
     assert cost.step_operations(lambda: network(x).sum().backward()) == 3 * forward
 
 
+def test_a_gradient_by_the_picture_as_penalties_take_it_costs_a_forward_pass():
+    network, x = nn.Sequential(nn.Linear(8, 16), nn.Linear(16, 4)), torch.randn(3, 8, requires_grad=True)
+    forward = cost.step_operations(lambda: network(x))
+    assert cost.step_operations(lambda: torch.autograd.grad(network(x).sum(), x, create_graph=True)) == 2 * forward
+
+
 def test_saved_bytes():
     x, w = torch.randn(10, 4), torch.randn(4, 6, requires_grad=True)
     assert cost.saved_bytes(lambda: (x @ w).sum(), weights=[w]) == 10 * 4 * 4  # the product keeps its input

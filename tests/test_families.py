@@ -56,8 +56,8 @@ def test_with_steps_given_it_is_deterministic(compared):
 
 def test_more_seconds_are_more_steps():
     train, _ = families.load("digits")
-    few = families.steps_within(0.05, "digits", "VAE", train, "cpu")
-    many = families.steps_within(50.0, "digits", "VAE", train, "cpu")
+    few = families.steps_within(0.05, families.build("digits", "VAE"), train, 32, "cpu")
+    many = families.steps_within(50.0, families.build("digits", "VAE"), train, 32, "cpu")
     assert 1 <= few < many
 
 

@@ -80,7 +80,8 @@ def records_in_words(records):
         Markdown; a sentence where there are none.
     """
     blocks = ["No record has been made yet."] if not records else []
-    for record in records:
+    parts = [part for record in records for part in record.get("parts", {"": record}).values()]
+    for record in parts:
         stamp = record["stamp"]
         blocks.append(
             f"**{record['name']}**: {stamp['seconds']:,} s on {stamp['device']} ({stamp['precision']}, "
