@@ -1,59 +1,30 @@
-"""genimg: the small package behind *Images from Noise*. One idea a file; see each module's docstring.
+"""genimg: the small package behind *Images from Noise*. One idea a file, seven rooms; see README's tree.
 
-Importing it needs torch, NumPy and nothing else; plots, pictures from files and torchvision are imported where used.
+These names are its face. Each is imported when it is first used.
 """
 
-from genimg import (
-    attribution,
-    augment,
-    checkup,
-    claims,
-    classic,
-    classifier,
-    cost,
-    data,
-    decode,
-    diagnostics,
-    disentanglement,
-    distributed,
-    exercises,
-    experiments,
-    families,
-    features,
-    files,
-    flow,
-    folder,
-    gan,
-    ladder,
-    live,
-    metrics,
-    model,
-    oracle,
-    plots,
-    recipes,
-    records,
-    runs,
-    runtime,
-    shapes,
-    sweep,
-    texture,
-    toys,
-    training,
-    trials,
-    unet,
-    vae,
-)
-from genimg.checkup import diagnose
-from genimg.claims import claim
-from genimg.data import Images, load_images
-from genimg.exercises import check
-from genimg.runtime import setup, show, stamp
-from genimg.training import History, fit
+import importlib
 
-__all__ = [
-    "History", "Images", "attribution", "augment", "check", "checkup", "claim", "claims", "classic", "classifier",
-    "cost", "data", "decode", "diagnose", "diagnostics", "disentanglement", "distributed", "exercises", "experiments",
-    "families", "features", "files", "fit", "flow", "folder", "gan", "ladder", "live", "load_images", "metrics",
-    "model", "oracle", "plots", "recipes", "records", "runs", "runtime", "setup", "shapes", "show", "stamp", "sweep",
-    "texture", "toys", "training", "trials", "unet", "vae",
-]  # fmt: skip
+#: Name -> where it lies.
+_PLACES = {
+    "load_images": "genimg.data.sources", "shapes": "genimg.data.shapes",
+    "gan": "genimg.models.gan", "vae": "genimg.models.vae", "flow": "genimg.models.flow",
+    "oracle": "genimg.measure.oracle", "metrics": "genimg.measure.metrics",
+    "fit": "genimg.training.loop", "diagnose": "genimg.training.checkup",
+    "plots": "genimg.plots", "live": "genimg.book.live",
+    "setup": "genimg.book.chapter", "show": "genimg.book.chapter", "stamp": "genimg.book.chapter",
+    "claim": "genimg.book.claims", "check": "genimg.book.exercises",
+}  # fmt: skip
+
+__all__ = sorted(_PLACES)
+
+
+def __getattr__(name):
+    if name not in _PLACES:
+        raise AttributeError(f"genimg has no {name!r}; its names are {', '.join(__all__)}")
+    place = importlib.import_module(_PLACES[name])
+    return place if _PLACES[name].endswith(f".{name}") else getattr(place, name)
+
+
+def __dir__():
+    return __all__

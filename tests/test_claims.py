@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from nbclient import NotebookClient
 
 import genimg
-from genimg import claims, records, sweep, trials
-from genimg.errors import RunError
+from genimg.book import claims, records, sweep, trials
+from genimg.system.errors import RunError
 
 ROOT = Path(__file__).parents[1]
 BOOK = ROOT / "book"

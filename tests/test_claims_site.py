@@ -9,7 +9,7 @@ import claims
 import pytest
 from small_site import SmallSite
 
-from genimg import runtime
+from genimg.book.chapter import STAMP
 
 ROOT = Path(__file__).parents[1]
 SETUP = """import genimg
@@ -85,7 +85,7 @@ def test_a_killed_kernel_leaves_a_page_and_is_run_again(site):
 
 
 def test_a_recorded_run_is_drawn_beside_the_page(site):
-    from genimg import sweep, trials
+    from genimg.book import sweep, trials
 
     chapter = json.loads((site.book / "good.ipynb").read_text("utf-8"))
     runs = [
@@ -108,7 +108,7 @@ def test_a_recorded_run_is_drawn_beside_the_page(site):
 def test_over_budget_is_told():
     def notebook(**told):
         told = {"budget_minutes": 1, "scale": "cpu"} | told
-        return {"cells": [{"cell_type": "code", "outputs": [{"data": {runtime.STAMP: told}}]}]}
+        return {"cells": [{"cell_type": "code", "outputs": [{"data": {STAMP: told}}]}]}
 
     assert claims.over_budget(notebook(cpu_seconds=61.0)) == "61 s of a processor, budget 60 s"
     assert claims.over_budget(notebook(cpu_seconds=59.0)) is None

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from genimg import classic, gan, vae
-from genimg.model import has_batch_norm
+from genimg import gan, vae
+from genimg.models import classic
+from genimg.models.model import has_batch_norm
 
 SIZES = [32, 64, 128, 256]
 

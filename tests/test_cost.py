@@ -8,7 +8,11 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from genimg import classic, cost, experiments, families, gan, ladder, records, runtime, unet, vae
+from genimg import gan, vae
+from genimg.book import experiments, families, ladder, records
+from genimg.measure import cost
+from genimg.models import classic, unet
+from genimg.system.device import seed_everything
 from genimg.__main__ import main
 
 
@@ -190,7 +194,7 @@ def test_the_ladder_takes_the_steps_of_the_packages_gan():
     images = experiments.pictures(32, n=64)
     loop = ladder.Loop(loader=False, read=False, wasteful=False, penalty_every=8, fused=True, channels_last=True)
     runner, twin = (ladder.Runner(loop, images, 32, 4, 8, 0, "cpu") for _ in range(2))
-    runtime.seed_everything(0)
+    seed_everything(0)
     model = experiments.build_gan(32, 4, **experiments.GAN_FACTORS["all of them"])
     model.prepare("cpu", torch.float32)
     model.noise = lambda n, generator=None: twin.z()

@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from genimg import data
-from genimg.data import DataError, load_images
+from genimg.data.images import Images, batches, to_bytes, to_floats
+from genimg.data.sources import data_folder
+from genimg.data.images import DataError
+from genimg.data.sources import load_images
 
 
 def test_digits_are_the_real_ones():
@@ -207,7 +209,7 @@ def test_any_number_of_digits(n, size, seed):
 @settings(max_examples=40, deadline=None)
 @given(n=st.integers(2, 80), share=st.floats(0.05, 0.95), seed=st.integers(0, 99))
 def test_split_puts_every_picture_in_one_side(n, share, seed):
-    images = data.Images(torch.arange(n, dtype=torch.uint8).view(n, 1, 1, 1).expand(n, 1, 8, 8), torch.arange(n))
+    images = Images(torch.arange(n, dtype=torch.uint8).view(n, 1, 1, 1).expand(n, 1, 8, 8), torch.arange(n))
     if not 0 < round(share * n) < n:
         with pytest.raises(DataError, match="empty"):
             images.split(share, seed)
@@ -225,11 +227,11 @@ def test_split_obeys_its_seed():
 
 def test_floats_and_bytes_invert_each_other():
     levels = torch.arange(256, dtype=torch.uint8)
-    floats = data.to_floats(levels)
+    floats = to_floats(levels)
     assert floats.min() == -1
     assert floats.max() == 1
-    assert torch.equal(data.to_bytes(floats), levels)
-    assert torch.equal(data.to_bytes(torch.tensor([-3.0, 3.0])), torch.tensor([0, 255], dtype=torch.uint8))
+    assert torch.equal(to_bytes(floats), levels)
+    assert torch.equal(to_bytes(torch.tensor([-3.0, 3.0])), torch.tensor([0, 255], dtype=torch.uint8))
 
 
 @settings(max_examples=40, deadline=None)
@@ -237,18 +239,18 @@ def test_floats_and_bytes_invert_each_other():
 def test_each_epoch_shows_every_picture_once(n, batch, seed):
     pixels = torch.arange(n, dtype=torch.uint8).view(n, 1, 1, 1).expand(n, 1, 8, 8).contiguous()
     epochs = 3
-    stream = data.batches(pixels, batch, seed=seed)
+    stream = batches(pixels, batch, seed=seed)
     drawn = torch.cat([next(stream) for _ in range(-(-epochs * n // batch))])
     assert drawn.min() >= -1
     assert drawn.max() <= 1
-    seen = data.to_bytes(drawn[:, 0, 0, 0]).tolist()[: epochs * n]
+    seen = to_bytes(drawn[:, 0, 0, 0]).tolist()[: epochs * n]
     for epoch in range(epochs):
         assert sorted(seen[epoch * n : (epoch + 1) * n]) == list(range(n))
 
 
 def test_batches_obey_their_seed():
     pixels = load_images("digits").pixels
-    first, again, other = (torch.cat(list(itertools.islice(data.batches(pixels, 50, seed=s), 40))) for s in (0, 0, 1))
+    first, again, other = (torch.cat(list(itertools.islice(batches(pixels, 50, seed=s), 40))) for s in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert not torch.equal(first[:203], first[1797:])  # the second epoch has an order of its own
@@ -257,12 +259,12 @@ def test_batches_obey_their_seed():
 @pytest.mark.parametrize("wrong", [torch.zeros(3, 1, 8, 8), torch.zeros(0, 1, 8, 8, dtype=torch.uint8)])
 def test_batches_refuse_floats_and_nothing(wrong):
     with pytest.raises(DataError, match="uint8"):
-        next(data.batches(wrong, 2))
+        next(batches(wrong, 2))
 
 
 def test_downloads_go_where_the_reader_says(monkeypatch, tmp_path):
     monkeypatch.setenv("GENIMG_DATA", str(tmp_path / "mine"))
-    assert data.data_folder() == tmp_path / "mine"
+    assert data_folder() == tmp_path / "mine"
     monkeypatch.delenv("GENIMG_DATA")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert data.data_folder() == tmp_path / "genimg"
+    assert data_folder() == tmp_path / "genimg"

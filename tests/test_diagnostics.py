@@ -10,11 +10,14 @@ import torch.nn.functional as F
 from torch import nn
 
 import genimg
-from genimg import checkup, diagnostics, experiments, flow, gan, metrics, runs, vae
+from genimg import flow, gan, metrics, vae
+from genimg.book import experiments
+from genimg.runs.run import CHECKPOINT
+from genimg.training import checkup, diagnostics
 from genimg.__main__ import main
-from genimg.diagnostics import Diagnosis, TrainingWarning, Watch
-from genimg.model import Model
-from genimg.training import History
+from genimg.training.diagnostics import Diagnosis, TrainingWarning, Watch
+from genimg.models.model import Model
+from genimg.training.loop import History
 
 TINY = dict(size=8, channels=1, width=8, d_width=8, z_dim=4)
 CODER = dict(size=8, channels=1, z_dim=4, width=8, max_width=8)
@@ -321,7 +324,7 @@ def test_a_run_in_a_folder_says_it_on_the_error_stream_and_keeps_it(tmp_path, ca
     assert main(command) == 0
     said = capsys.readouterr().err
     assert said.count("warning: posterior collapse: the code carries") == 1
-    content = torch.load(tmp_path / "a" / runs.CHECKPOINT, weights_only=True)
+    content = torch.load(tmp_path / "a" / CHECKPOINT, weights_only=True)
     kept = content["training"]["history"]["warned"]
     assert [text.split(":")[0] for text in kept] == ["posterior collapse"]
     longer = [word if word != "400" or i != command.index("400") else "600" for i, word in enumerate(command)]

@@ -11,9 +11,11 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from genimg import distributed, files, runs, vae
+from genimg import vae
+from genimg.runs.run import CHECKPOINT, PREVIOUS, train
+from genimg.system import distributed, files
 from genimg.__main__ import main
-from genimg.recipes import Recipe
+from genimg.runs.recipes import Recipe
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m", "genimg"]
 COMMON = ["--data", "digits", "--batch", "8", "--device", "cpu", "--threads", "1", "--precision", "float32"]
@@ -55,7 +57,7 @@ def test_two_processes_give_the_weights_of_one(name, tmp_path):
     assert main(["train", *BOOK[name], *COMMON, "--out", str(tmp_path / "one"), "--save-every", "6"]) == 0
     _, errors = ended(pair)
     assert pair.returncode == 0, errors
-    one, two = (files.read_tensors(tmp_path / n / runs.CHECKPOINT)["training"] for n in ("one", "two"))
+    one, two = (files.read_tensors(tmp_path / n / CHECKPOINT)["training"] for n in ("one", "two"))
     assert one["model"].keys() == two["model"].keys()
     moved = 0.0
     torch.manual_seed(0)
@@ -93,7 +95,7 @@ def test_a_process_that_dies_ends_the_run_and_the_checkpoint_goes_on(tmp_path):
     out, steps = tmp_path / "a", ["gan", "--size", "8", "--width", "4", "--norm", "group", "--steps"]
     pair = together([*steps, "100000"], out, save_every=10)
     deadline = time.monotonic() + 120
-    while not (out / runs.PREVIOUS).exists():
+    while not (out / PREVIOUS).exists():
         assert pair.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
     last = max(workers(pair))
@@ -101,11 +103,11 @@ def test_a_process_that_dies_ends_the_run_and_the_checkpoint_goes_on(tmp_path):
     _, errors = ended(pair, 90)
     assert pair.returncode not in (0, None)
     assert not [pid for pid in workers(pair) if pid == last]
-    state = files.read_tensors(out / runs.CHECKPOINT)["training"]
+    state = files.read_tensors(out / CHECKPOINT)["training"]
     assert state["step"] % 10 == 0 and state["step"] >= 20
     alone = together([*steps, "100000"], out, save_every=10, command=[sys.executable, "-m", "genimg"])
     told = []
-    while not told or files.read_tensors(out / runs.CHECKPOINT)["training"]["step"] <= state["step"]:
+    while not told or files.read_tensors(out / CHECKPOINT)["training"]["step"] <= state["step"]:
         told.append(1)
         assert alone.poll() is None and time.monotonic() < deadline + 120
         time.sleep(0.3)
@@ -118,7 +120,7 @@ def test_a_process_that_dies_ends_the_run_and_the_checkpoint_goes_on(tmp_path):
 def test_a_batch_that_cannot_be_shared_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(distributed, "size", lambda: 2)
     with pytest.raises(runs.RunError, match="--batch 7 cannot be shared by 2 processes evenly"):
-        runs.train(Recipe("vae", "digits", size=8, batch=7, steps=2), tmp_path / "a")
+        train(Recipe("vae", "digits", size=8, batch=7, steps=2), tmp_path / "a")
     assert not (tmp_path / "a").exists()
 
 

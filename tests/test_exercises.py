@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import genimg
-from genimg import exercises
+from genimg.book import exercises
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "book").glob("*.ipynb"))

@@ -5,7 +5,11 @@ import math
 import pytest
 import torch
 
-from genimg import data, evaluation, families, features, records, training
+from genimg.book import families, records
+from genimg.data.images import to_bytes
+from genimg.measure import features
+from genimg.measure.yardstick import nearest, yardstick
+from genimg.training.loop import fit
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +27,7 @@ def test_the_data_are_always_the_same_and_apart():
     train, test = families.load("digits")
     again, _ = families.load("digits")
     assert torch.equal(train.pixels, again.pixels) and len(test) == 500
-    assert evaluation.nearest(test.floats(), train.floats()) > 0
+    assert nearest(test.floats(), train.floats()) > 0
 
 
 def test_every_variant_is_measured_with_every_seed(compared):
@@ -71,7 +75,7 @@ def test_samples_of_fitted_codes_come_in_no_order():
     train, _ = families.load("digits")
     torch.manual_seed(0)
     model = families.build("digits", "VAE")
-    training.fit(model, train, 40, 32, seed=0, device="cpu")
+    fit(model, train, 40, 32, seed=0, device="cpu")
     x = families.fitted_codes(model, train, seed=0)(400, seed=1).flatten(1)
     between_neighbours, between_any = ((x - x.roll(by, 0)).norm(dim=1).mean() for by in (1, 200))
     assert 0.95 < between_neighbours / between_any < 1.05
@@ -81,10 +85,10 @@ def test_copies_are_seen():
     """Training pictures passed off as samples: praised in features, and called copies; unseen ones are not."""
     train, test = families.load("digits")
     extractor = features.load("digits")
-    copies = evaluation.yardstick(train[:300].floats(), train, test, extractor)
+    copies = yardstick(train[:300].floats(), train, test, extractor)
     assert copies["copies"] == 1.0 and copies["rms"] == 0.0
     assert copies["fd"] == copies["floor"]["fd"]
-    unseen = evaluation.yardstick(test.floats(), train, test)
+    unseen = yardstick(test.floats(), train, test)
     assert unseen["copies"] <= 0.01 and "fd" not in unseen
-    assert evaluation.yardstick(test.floats(), train, test, extractor)["fd"] == pytest.approx(0, abs=1e-6)
-    assert data.to_bytes(train[:1].floats()).equal(train.pixels[:1])
+    assert yardstick(test.floats(), train, test, extractor)["fd"] == pytest.approx(0, abs=1e-6)
+    assert to_bytes(train[:1].floats()).equal(train.pixels[:1])

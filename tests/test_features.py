@@ -13,8 +13,10 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
-from genimg import classifier, data, features, metrics, oracle, shapes
-from genimg.errors import DataError, RunError
+from genimg import metrics, oracle, shapes
+from genimg.data.sources import load_images
+from genimg.measure import classifier, features
+from genimg.system.errors import DataError, RunError
 
 KINDS = ("square", "triangle", "ring")
 OWN = ("digits", "shapes")
@@ -23,7 +25,7 @@ OWN = ("digits", "shapes")
 @pytest.fixture(scope="module")
 def digits():
     """(training part, the 500 held out) at 16 pixels."""
-    return data.load_images("digits", 16).split(test=500, seed=0)
+    return load_images("digits", 16).split(test=500, seed=0)
 
 
 @pytest.fixture
@@ -53,13 +55,13 @@ def blurred(x):
 def test_the_shipped_digits_classifier_reads_held_out_digits(digits, extractors):
     right = extractors["digits"].classify(digits[1]).argmax(1) == digits[1].labels
     assert right.float().mean() > 0.985
-    small = data.load_images("digits", 8).split(test=500, seed=0)[1]  # 0.996 measured
+    small = load_images("digits", 8).split(test=500, seed=0)[1]  # 0.996 measured
     assert (extractors["digits"].classify(small).argmax(1) == small.labels).float().mean() > 0.98
 
 
 @pytest.mark.parametrize("size", [32, 64])
 def test_the_shipped_shapes_classifier_reads_every_factor(size, extractors):
-    drawn = data.load_images("shapes", size, 1000, seed=77)
+    drawn = load_images("shapes", size, 1000, seed=77)
     right = classifier.accuracy(extractors["shapes"].net, drawn.pixels, classifier.bins(drawn.factors))
     least = {"kind": 0.99, "hue": 0.9, "ground": 0.9, "x": 0.87, "y": 0.87, "radius": 0.82, "angle": 0.84}
     assert {name: right[name] > bound for name, bound in least.items()} == dict.fromkeys(least, True), right
@@ -291,7 +293,7 @@ def test_what_the_digits_features_see(digits, extractors):
 
 def test_what_the_shapes_features_see(extractors):
     def draw(seed=1, **options):
-        return data.load_images("shapes", 32, 500, seed=seed, **{"kinds": KINDS, **options})
+        return load_images("shapes", 32, 500, seed=seed, **{"kinds": KINDS, **options})
 
     x = draw().floats()
     generator = torch.Generator().manual_seed(0)

@@ -8,8 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import genimg
-from genimg import data, flow, toys, training, unet
-from genimg.vae import log_gaussian
+from genimg import flow
+from genimg.data.images import batches, to_bytes, to_floats
+from genimg.data.sources import load_images
+from genimg.measure import toys
+from genimg.models import unet
+from genimg.training.loop import fit
+from genimg.models.vae import log_gaussian
 
 DOUBLE = dict(dtype=torch.float64)
 RING = toys.ring()
@@ -21,7 +26,7 @@ def points(n, seed=0, dims=2):
 
 @pytest.fixture(scope="module")
 def digits():
-    return data.load_images("digits", 8)
+    return load_images("digits", 8)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +34,7 @@ def trained(digits):
     """A small conditional flow on the digits 0 and 1, quick to learn apart."""
     torch.manual_seed(0)
     model = flow.Flow(size=8, width=16, max_width=32, classes=2, lr=3e-3)
-    training.fit(model, digits[(digits.labels < 2).nonzero().squeeze(1)], steps=250, batch=32)
+    fit(model, digits[(digits.labels < 2).nonzero().squeeze(1)], steps=250, batch=32)
     return model
 
 
@@ -240,11 +245,11 @@ def test_bits_per_dim_of_a_known_density():
             return (t * 0.25 - (1 - t)) / ((1 - t) ** 2 + t**2 * 0.25) * x
 
     model = flow.Flow(8, velocity=Exact())
-    pixels = data.to_bytes(0.5 * torch.randn(50, 1, 8, 8, generator=torch.Generator().manual_seed(0)))
+    pixels = to_bytes(0.5 * torch.randn(50, 1, 8, 8, generator=torch.Generator().manual_seed(0)))
     model.average["velocity"] = model.velocity
     model.device = lambda: torch.device("cpu")
     found = model.bits_per_dim(pixels, steps=100, generator=torch.Generator().manual_seed(1))
-    log_p = log_gaussian(data.to_floats(pixels), 0.0, 0.5) + 64 * math.log(2 / 255)
+    log_p = log_gaussian(to_floats(pixels), 0.0, 0.5) + 64 * math.log(2 / 255)
     assert found == pytest.approx(-log_p.mean().item() / (64 * math.log(2)), abs=0.01)
 
 
@@ -271,15 +276,15 @@ def test_labels_that_are_hidden(monkeypatch):
 
 
 def test_labels_go_with_their_pictures(digits):
-    pairs = data.batches(digits, 64, seed=5, labelled=True)
-    plain = data.batches(digits, 64, seed=5)
+    pairs = batches(digits, 64, seed=5, labelled=True)
+    plain = batches(digits, 64, seed=5)
     known = {picture.numpy().tobytes(): label for picture, label in zip(digits.pixels, digits.labels, strict=True)}
     for _ in range(40):  # into a second epoch
         x, labels = next(pairs)
         assert torch.equal(x, next(plain))
-        assert [known[p.numpy().tobytes()] for p in data.to_bytes(x)] == labels.tolist()
+        assert [known[p.numpy().tobytes()] for p in to_bytes(x)] == labels.tolist()
     with pytest.raises(genimg.errors.DataError, match="no labels"):
-        next(data.batches(digits.pixels, 8, labelled=True))
+        next(batches(digits.pixels, 8, labelled=True))
 
 
 @pytest.mark.parametrize(("size", "channels", "patch"), [(8, 1, None), (16, 3, 2), (32, 3, 1), (64, 3, None)])

@@ -15,8 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from genimg import data, folder
-from genimg.data import DataError, load_images
+from genimg.data import folder
+from genimg.data.images import Images, batches, fingerprint
+from genimg.data.images import DataError
+from genimg.data.sources import load_images
 
 SIZE = 16
 ROWS = np.linspace(0, 255, 32).astype(np.uint8)
@@ -482,7 +484,7 @@ def some(tmp_path_factory):
 
 def test_memory_decides(some):
     bytes_needed = 11 * 3 * SIZE * SIZE
-    assert isinstance(load_images(some, size=SIZE, memory=bytes_needed), data.Images)
+    assert isinstance(load_images(some, size=SIZE, memory=bytes_needed), Images)
     stream = load_images(some, size=SIZE, memory=bytes_needed - 1)
     assert isinstance(stream, folder.Stream)
     assert len(stream) == 11
@@ -492,10 +494,10 @@ def test_memory_decides(some):
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_stream_gives_what_memory_gives(some, workers):
     images, stream = load_images(some, size=SIZE), load_images(some, size=SIZE, memory=0)
-    assert data.fingerprint(images) == data.fingerprint(stream) != data.fingerprint(images[:10])
+    assert fingerprint(images) == fingerprint(stream) != fingerprint(images[:10])
     before = torch.get_rng_state()
     for options in ({}, {"start": 7}, {"part": (1, 2)}, {"start": 3, "part": (0, 2)}):
-        kept, drawn = (data.batches(i, 4, seed=5, workers=workers, **options) for i in (images, stream))
+        kept, drawn = (batches(i, 4, seed=5, workers=workers, **options) for i in (images, stream))
         for a, b in itertools.islice(zip(kept, drawn, strict=True), 9):
             assert torch.equal(a, b)
             assert a.stride() == b.stride()
@@ -509,7 +511,7 @@ def test_large_batches_with_few_file_handles(some):
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, limits[1]))
     try:
-        drawn = data.batches(load_images(some, size=8, memory=0), 400, workers=2)
+        drawn = batches(load_images(some, size=8, memory=0), 400, workers=2)
         assert next(drawn).shape == (400, 3, 8, 8)
         drawn.close()
     finally:
@@ -519,7 +521,7 @@ def test_large_batches_with_few_file_handles(some):
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_file_that_vanishes_is_one_line(workers, tmp_path):
     written(*(f"{i}.png" for i in range(6)))(tmp_path)
-    drawn = data.batches(load_images(tmp_path, size=SIZE, memory=0), 3, workers=workers)
+    drawn = batches(load_images(tmp_path, size=SIZE, memory=0), 3, workers=workers)
     next(drawn)
     (tmp_path / "4.png").unlink()
     with pytest.raises(DataError) as caught:
@@ -529,7 +531,7 @@ def test_a_file_that_vanishes_is_one_line(workers, tmp_path):
 
 
 def test_no_worker_is_left_behind(some):
-    drawn = data.batches(load_images(some, size=SIZE, memory=0), 4, workers=2)
+    drawn = batches(load_images(some, size=SIZE, memory=0), 4, workers=2)
     next(drawn)
     assert len(multiprocessing.active_children()) == 2
     drawn.close()
@@ -549,16 +551,16 @@ def numbered(n):
 @settings(max_examples=60, deadline=None)
 @given(n=st.integers(1, 30), batch=st.integers(1, 40), seed=st.integers(0, 99), start=st.integers(0, 60))
 def test_a_start_leaves_out_what_came_before(n, batch, seed, start):
-    whole = itertools.islice(data.batches(numbered(n), batch, seed), start, start + 4)
-    later = data.batches(numbered(n), batch, seed, start=start)
+    whole = itertools.islice(batches(numbered(n), batch, seed), start, start + 4)
+    later = batches(numbered(n), batch, seed, start=start)
     assert all(torch.equal(a, next(later)) for a in whole)
 
 
 @settings(max_examples=60, deadline=None)
 @given(n=st.integers(1, 30), own=st.integers(1, 9), processes=st.integers(1, 5), start=st.integers(0, 9))
 def test_parts_make_the_whole(n, own, processes, start):
-    whole = data.batches(numbered(n), own * processes, start=start)
-    parts = [data.batches(numbered(n), own * processes, start=start, part=(r, processes)) for r in range(processes)]
+    whole = batches(numbered(n), own * processes, start=start)
+    parts = [batches(numbered(n), own * processes, start=start, part=(r, processes)) for r in range(processes)]
     for _ in range(4):
         assert torch.equal(next(whole), torch.cat([next(part) for part in parts]))
 
@@ -574,4 +576,4 @@ def test_parts_make_the_whole(n, own, processes, start):
 )
 def test_batches_out_of_range(batch, options, says):
     with pytest.raises(ValueError, match=says):
-        next(data.batches(numbered(9), batch, **options))
+        next(batches(numbered(9), batch, **options))

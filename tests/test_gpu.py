@@ -11,10 +11,11 @@ import pytest
 import torch
 
 import genimg
-from genimg import flow, gan, metrics, oracle, shapes, training, vae
-from genimg.flow import Flow
-from genimg.gan import GAN
-from genimg.vae import VAE
+from genimg import flow, gan, metrics, oracle, shapes, vae
+from genimg.training.loop import Training
+from genimg.models.flow import Flow
+from genimg.models.gan import GAN
+from genimg.models.vae import VAE
 
 pytestmark = pytest.mark.gpu
 DEVICE = torch.device(os.environ.get("GENIMG_DEVICE", "cpu"))
@@ -40,7 +41,7 @@ def exact():
 
 def trained(build, steps=4, **options):
     genimg.runtime.seed_everything(0)
-    run = training.Training(build(), PIXELS, 20, 16, device=DEVICE, dtype=torch.float32, **options)
+    run = Training(build(), PIXELS, 20, 16, device=DEVICE, dtype=torch.float32, **options)
     for _ in range(steps):
         run.advance()
     return run
@@ -96,7 +97,7 @@ def test_the_penalty_is_the_squared_slope_of_a_linear_discriminator():
 def test_a_run_that_was_saved_goes_on_as_if_it_had_not_stopped(build, tmp_path):
     through, cut = trained(build, 8), trained(build, 4)
     torch.save(cut.state_dict(), tmp_path / "state")
-    again = training.Training(build(), PIXELS, 20, 16, device=DEVICE, dtype=torch.float32)
+    again = Training(build(), PIXELS, 20, 16, device=DEVICE, dtype=torch.float32)
     again.load_state_dict(torch.load(tmp_path / "state", map_location="cpu", weights_only=True))
     for _ in range(4):
         again.advance()

@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load, save
 
-from genimg import files
+from genimg.system import files
 from genimg.__main__ import main
 
 RUN = ["train", "gan", "--data", "digits", "--size", "8", "--width", "4", "--n", "100", "--batch", "8"]

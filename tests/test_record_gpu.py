@@ -10,9 +10,10 @@ import time
 import pytest
 from PIL import Image
 
-from genimg import data, gpu, records
-from genimg.errors import RunError
-from genimg.gpu import paths
+from genimg.book import gpu, records
+from genimg.data.sources import load_images
+from genimg.system.errors import RunError
+from genimg.book.gpu import paths
 
 COMMAND = [sys.executable, "-m", "genimg", "record", "gpu", "--scale", "tiny", "--device", "cpu", "--threads", "1"]
 
@@ -30,7 +31,7 @@ def whole(folder):
 def recorded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gpu")
     (folder / "pictures").mkdir()
-    photos = data.load_images("photos", 32, n=120, seed=0).pixels.permute(0, 2, 3, 1)
+    photos = load_images("photos", 32, n=120, seed=0).pixels.permute(0, 2, 3, 1)
     for i, pixels in enumerate(photos.numpy()):
         Image.fromarray(pixels).save(folder / "pictures" / f"{i}.png")
     options = ["--minutes", "0.5", "--data", str(folder / "pictures"), "--out", str(folder / "records")]

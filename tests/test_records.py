@@ -8,9 +8,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from genimg import experiments, gan, records, runtime, vae
+from genimg import gan, vae
+from genimg.book import experiments, records
+from genimg.system.notebook import WIDTH
 from genimg.__main__ import LOSSES
-from genimg.errors import RunError
+from genimg.system.errors import RunError
 
 
 def test_the_help_names_every_loss():
@@ -53,7 +55,7 @@ def test_a_table_is_no_wider_than_a_page(capsys):
     first, *lines = capsys.readouterr().out.splitlines()
     assert first == "mean over splits (lowest to highest)"
     lines = list(filter(None, lines))  # blocks are apart
-    assert max(map(len, lines)) <= runtime.WIDTH
+    assert max(map(len, lines)) <= WIDTH
     assert len(lines) % 3 == 0 and len(lines) > 3  # blocks of a heading and two variants
     titles = [word for line in lines[::3] for word in line.split("title ")[1:]]
     assert [int(title) for title in titles] == list(range(9)), "a column is lost"

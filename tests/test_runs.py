@@ -25,9 +25,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from genimg import data, files, flow, gan, runs, vae
+from genimg import flow, gan, vae
+from genimg.data.sources import load_images
+from genimg.runs.run import CHECKPOINT, HISTORY, SAMPLES, WEIGHTS, load, load_pictures
+from genimg.system import files
 from genimg.__main__ import main
-from genimg.training import Training
+from genimg.training.loop import Training
 
 KILLS = int(os.environ.get("GENIMG_KILLS", "4"))
 GAN = ["gan", "--size", "16", "--width", "4", "--batch", "8", "--steps", "60"]
@@ -43,7 +46,7 @@ def pictures(tmp_path_factory):
     if os.environ.get("GENIMG_KILLS_FOLDER"):
         return Path(os.environ["GENIMG_KILLS_FOLDER"]).expanduser()
     folder = tmp_path_factory.mktemp("pictures")
-    for i, picture in enumerate(data.load_images("photos", 48, 24).pixels):
+    for i, picture in enumerate(load_images("photos", 48, 24).pixels):
         file = folder / f"part-{i % 3}" / f"{i:02d}.{('png', 'jpg', 'webp')[i % 3]}"
         file.parent.mkdir(exist_ok=True)
         Image.fromarray(picture.permute(1, 2, 0).numpy()).save(file)
@@ -95,10 +98,10 @@ def kill_during(process, out, moment):
         whether it was killed; False if it had ended before.
     """
     new, deadline = out / ".checkpoint.pt.new", time.monotonic() + 300
-    old = (out / runs.WEIGHTS).stat().st_mtime_ns if (out / runs.WEIGHTS).exists() else None
+    old = (out / WEIGHTS).stat().st_mtime_ns if (out / WEIGHTS).exists() else None
 
     def working():
-        weights = out / runs.WEIGHTS
+        weights = out / WEIGHTS
         return weights.exists() and weights.stat().st_mtime_ns != old
 
     while process.poll() is None and time.monotonic() < deadline:
@@ -180,7 +183,7 @@ def test_a_stop_saves_and_the_same_command_goes_on(number, arguments, pictures, 
     many = [*arguments[:-1], "2000"]
     out = tmp_path / "stopped"
     process = start(command(many, out, pictures, save_every=2000))
-    while not (out / runs.SAMPLES / "data.png").exists():
+    while not (out / SAMPLES / "data.png").exists():
         assert process.poll() is None
         time.sleep(0.01)
     time.sleep(0.2)
@@ -190,7 +193,7 @@ def test_a_stop_saves_and_the_same_command_goes_on(number, arguments, pictures, 
     assert process.returncode == 130
     assert "the same command goes on" in errors
     assert "Traceback" not in errors
-    step = files.read_tensors(out / runs.CHECKPOINT)["training"]["step"]
+    step = files.read_tensors(out / CHECKPOINT)["training"]["step"]
     assert f"stopped and saved at step {step:,} of 2,000" in errors
     assert 0 < step < 2000
     # The rest of 2,000 steps takes long: the runs are compared a little further on.
@@ -213,8 +216,8 @@ def fresh(recipe, images):
 def open_run(out):
     """A run's training as its checkpoint has it."""
     recipe = runs._read_config(out)
-    training = fresh(recipe, runs.load_pictures(recipe)[0])
-    training.load_state_dict(files.read_tensors(out / runs.CHECKPOINT)["training"])
+    training = fresh(recipe, load_pictures(recipe)[0])
+    training.load_state_dict(files.read_tensors(out / CHECKPOINT)["training"])
     return training, recipe
 
 
@@ -362,7 +365,7 @@ def test_what_a_run_leaves(finished):
     assert {"loss_d", "loss_g", "r1"} <= row.keys()
     assert json.loads((finished / "config.json").read_text())["width"] == 4
     assert set(files.read_weights(finished / "weights.safetensors")) == {
-        name for name in runs.load(finished)[0].state_dict() if name.startswith("average.generator.")
+        name for name in load(finished)[0].state_dict() if name.startswith("average.generator.")
     }
 
 
@@ -382,8 +385,8 @@ def test_a_larger_steps_extends(run, capsys):
 
 def test_how_often_is_saved_changes_no_weight(run, tmp_path):
     assert main(command([*DIGITS, "--steps", "12"], tmp_path / "b", save_every=5)) == 0
-    assert (tmp_path / "b" / runs.WEIGHTS).read_bytes() == (run / runs.WEIGHTS).read_bytes()
-    assert (tmp_path / "b" / runs.HISTORY).read_bytes() == (run / runs.HISTORY).read_bytes()
+    assert (tmp_path / "b" / WEIGHTS).read_bytes() == (run / WEIGHTS).read_bytes()
+    assert (tmp_path / "b" / HISTORY).read_bytes() == (run / HISTORY).read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -452,7 +455,7 @@ def test_a_full_disk(more, tiny_disk, tmp_path, capsys):
     disk = tiny_disk(room + more)
     line = refusal(capsys, command(arguments, disk / "a", save_every=10))
     assert "No space left on device" in line
-    checkpoint = files.read_tensors(disk / "a" / runs.CHECKPOINT)
+    checkpoint = files.read_tensors(disk / "a" / CHECKPOINT)
     assert checkpoint["training"]["step"] == (20 if more > 300 else 10)
     assert not list(disk.rglob("*.new"))
     line = refusal(capsys, command(arguments, disk / "a", save_every=10))
@@ -473,7 +476,7 @@ def test_a_limit_on_the_size_of_files(finished, tmp_path):
     assert process.returncode == 2
     assert "cannot be written (File too large)" in lines(errors)[-1]
     assert "Traceback" not in errors
-    assert not (out / runs.CHECKPOINT).exists() and not list(out.rglob("*.new"))
+    assert not (out / CHECKPOINT).exists() and not list(out.rglob("*.new"))
     assert main(command([*DIGITS, "--steps", "12"], out, save_every=6)) == 0
     assert results(out) == results(finished)
 
@@ -596,7 +599,7 @@ def test_evaluate_against_unseen_pictures(pictures, tmp_path, capsys):
     seen, unseen = tmp_path / "seen", tmp_path / "unseen"
     for folder, seed in ((seen, 1), (unseen, 2)):
         folder.mkdir()
-        for i, picture in enumerate(data.load_images("photos", 16, 120, seed=seed).pixels):
+        for i, picture in enumerate(load_images("photos", 16, 120, seed=seed).pixels):
             Image.fromarray(picture.permute(1, 2, 0).numpy()).save(folder / f"{i}.png")
     small = ["flow", "--size", "16", "--width", "8", "--batch", "8", "--steps", "4"]
     assert main(command(small, tmp_path / "a", seen)) == 0

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from nbclient import NotebookClient
 
 import genimg
-from genimg import runtime
+from genimg.book.chapter import STAMP, commit, is_over
+from genimg.system.device import fast_dtype, peak_memory_gb
+from genimg.system.notebook import WIDTH, as_typed, folded
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +56,7 @@ def test_the_environment_sets_the_precision_everywhere(monkeypatch, capsys, prec
     genimg.setup(minutes=1)
     genimg.stamp()
     assert capsys.readouterr().out.count(f", {precision}") == 2  # of the first line and of the stamp
-    assert runtime.fast_dtype("cpu") == getattr(torch, precision)
+    assert fast_dtype("cpu") == getattr(torch, precision)
     model = genimg.vae.VAE(size=16, channels=1, width=8)
     model.prepare("cpu")
     with model.autocast():
@@ -66,13 +68,13 @@ def test_the_stamp_counts_processor_time_of_this_process_and_its_children_and_sa
     run = genimg.setup(minutes=1e-6)
     subprocess.run([sys.executable, "-c", "sum(range(10_000_000))"], check=True)
     told = runtime._told(run)
-    assert told["cpu_seconds"] > 0.1 and runtime.is_over(told)
+    assert told["cpu_seconds"] > 0.1 and is_over(told)
     genimg.stamp()
     assert "OVER BUDGET" in capsys.readouterr().out
     genimg.setup(minutes=100)
     genimg.stamp()
     assert "OVER BUDGET" not in capsys.readouterr().out
-    assert not runtime.is_over(told | {"scale": "gpu"}) and not runtime.is_over(told | {"budget_minutes": None})
+    assert not is_over(told | {"scale": "gpu"}) and not is_over(told | {"budget_minutes": None})
 
 
 @pytest.mark.parametrize(
@@ -94,9 +96,9 @@ def test_stamp_tells_what_ran(capsys, monkeypatch):
     capsys.readouterr()
     genimg.stamp()
     text = capsys.readouterr().out
-    for part in (runtime.commit(), torch.__version__, "seed 5", "budget 180 s", "budget 1000 GB", "scale cpu"):
+    for part in (commit(), torch.__version__, "seed 5", "budget 180 s", "budget 1000 GB", "scale cpu"):
         assert part in text
-    assert 0.05 < runtime.peak_memory_gb() < 100
+    assert 0.05 < peak_memory_gb() < 100
 
 
 def test_stamp_in_a_notebook_carries_its_data():
@@ -104,9 +106,9 @@ def test_stamp_in_a_notebook_carries_its_data():
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     NotebookClient(notebook, timeout=600).execute()
     (output,) = notebook.cells[1].outputs
-    told = output.data[runtime.STAMP]
+    told = output.data[STAMP]
     assert told["seed"] == 5 and told["budget_minutes"] == 3 and told["budget_memory_gb"] == 1000
-    assert told["torch"] == torch.__version__ and told["commit"] == runtime.commit()
+    assert told["torch"] == torch.__version__ and told["commit"] == commit()
     assert told["seconds"] > 0 and 0.05 < told["memory_gb"] < 100
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", told["date"])
     for part in (told["commit"], told["torch"], told["device"], "seed 5", f"{told['seconds']:.0f} s by the clock"):
@@ -126,7 +128,7 @@ def test_stamp_before_setup_says_what_to_do():
 
 
 def test_commit_of_a_checkout_and_outside_one(tmp_path):
-    assert runtime.commit()
+    assert commit()
     environment = os.environ | {"PYTHONPATH": str(tmp_path / "lib")}
     git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org"]
     subprocess.run([*git, "init", "-q"], check=True)  # a repository around the package, which is not its own
@@ -134,7 +136,7 @@ def test_commit_of_a_checkout_and_outside_one(tmp_path):
     source = os.path.dirname(genimg.__file__)
     (tmp_path / "lib").mkdir()
     subprocess.run(["cp", "-r", source, str(tmp_path / "lib" / "genimg")], check=True)
-    code = "from genimg import runtime; print(runtime.__file__); print(runtime.commit())"
+    code = "from genimg import runtime; print(runtime.__file__); print(commit())"
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=tmp_path, check=True
     )
@@ -149,7 +151,7 @@ def test_show_prints_the_library_itself(capsys):
 
 
 def test_fast_dtype_is_only_claimed_where_the_processor_has_it():
-    dtype = runtime.fast_dtype("cpu")
+    dtype = fast_dtype("cpu")
     flags = open("/proc/cpuinfo").read() if os.path.exists("/proc/cpuinfo") else ""
     if flags:
         assert (dtype == torch.bfloat16) == ("avx512_bf16" in flags or "amx_tile" in flags)
@@ -158,17 +160,17 @@ def test_fast_dtype_is_only_claimed_where_the_processor_has_it():
 @given(st.lists(st.tuples(st.sampled_from(["--out", "--steps", "--diff-augment"]), st.text("abc/", min_size=1))))
 def test_a_command_is_shown_as_a_shell_takes_it(options):
     line = " ".join(["python -m genimg train gan", *(f"{name} {value}" for name, value in options)])
-    shown = runtime.as_typed(line)
+    shown = as_typed(line)
     assert shown.startswith("$ ")
     assert shlex.split(shown[2:].replace("\\\n", " ")) == shlex.split(line)
     assert all(part.lstrip().startswith("--") for part in shown.split("\n")[1:]), "an option is parted from its value"
     longest = max((len(name) + len(value) for name, value in options), default=0)
-    assert max(map(len, shown.split("\n"))) <= max(runtime.WIDTH, longest + 10)
+    assert max(map(len, shown.split("\n"))) <= max(WIDTH, longest + 10)
 
 
 def test_what_a_program_says_is_folded_and_nothing_of_it_lost():
     said = "short\n\n  an indented line\n" + "a word " * 40
-    lines = runtime.folded(said).split("\n")
+    lines = folded(said).split("\n")
     assert lines[:3] == ["short", "", "  an indented line"]
-    assert max(map(len, lines)) <= runtime.WIDTH and len(lines) > 4
+    assert max(map(len, lines)) <= WIDTH and len(lines) > 4
     assert " ".join(lines[3:]).split() == ("a word " * 40).split()

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from genimg import texture
+from genimg.book import texture
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import distributions
 
-from genimg import flow, toys
+from genimg import flow
+from genimg.measure import toys
 
 LOPSIDED = toys.Mixture([[1.0, -2.0], [0.5, 1.5], [-1.0, 0.0]], 0.4, [1.0, 2.0, 5.0])
 

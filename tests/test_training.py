@@ -13,8 +13,9 @@ from nbclient import NotebookClient
 from torch import nn
 
 import genimg
-from genimg import flow, gan, training, vae
-from genimg.model import Model
+from genimg import flow, gan, vae
+from genimg.training.loop import Diverged, decay_after, fit, rate
+from genimg.models.model import Model
 
 PIXELS = torch.randint(0, 256, (40, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
@@ -43,7 +44,7 @@ class Mean(Model):
 
 def test_the_average_is_the_exponential_average_of_the_weights():
     model = Mean()
-    training.fit(model, PIXELS, steps=60, batch=10, half_life=50.0, schedule="constant")
+    fit(model, PIXELS, steps=60, batch=10, half_life=50.0, schedule="constant")
     wanted, decay = 0.0, 0.5 ** (10 / 50)
     for step, weight in enumerate(model.trace, start=1):
         d = min(decay, 1 - 1 / step)
@@ -54,16 +55,16 @@ def test_the_average_is_the_exponential_average_of_the_weights():
 
 def test_the_average_starts_as_a_plain_mean():
     model = Mean()
-    training.fit(model, PIXELS, steps=5, batch=10, half_life=1e9, schedule="constant")
+    fit(model, PIXELS, steps=5, batch=10, half_life=1e9, schedule="constant")
     assert model.average["level"].weight.item() == pytest.approx(np.mean(model.trace), rel=1e-5)
 
 
 @settings(deadline=None)
 @given(step=st.integers(1, 10_000), batch=st.integers(1, 512), half_life=st.floats(1, 1e7))
 def test_decay_is_a_weight(step, batch, half_life):
-    decay = training.decay_after(step, batch, half_life)
+    decay = decay_after(step, batch, half_life)
     assert 0 <= decay < 1
-    assert training.decay_after(10**9, batch, half_life) == pytest.approx(0.5 ** (batch / half_life))
+    assert decay_after(10**9, batch, half_life) == pytest.approx(0.5 ** (batch / half_life))
 
 
 def test_averages_need_no_gradient_and_are_not_trained():
@@ -85,7 +86,7 @@ def test_same_seed_same_weights_other_seed_others(build):
     def run(seed):
         torch.manual_seed(7)  # the same start: what differs below is what fit's own seed decides
         model = build()
-        training.fit(model, PIXELS, steps=6, batch=8, seed=seed)
+        fit(model, PIXELS, steps=6, batch=8, seed=seed)
         return torch.cat([p.flatten() for p in model.parameters()])
 
     first, again, other = run(1), run(1), run(2)
@@ -100,7 +101,7 @@ def test_the_noise_obeys_the_seed_too(build):
     def run(seed):
         torch.manual_seed(7)
         model = build()
-        training.fit(model, torch.full((8, 1, 8, 8), 90, dtype=torch.uint8), steps=3, batch=8, seed=seed)
+        fit(model, torch.full((8, 1, 8, 8), 90, dtype=torch.uint8), steps=3, batch=8, seed=seed)
         return torch.cat([p.flatten() for p in model.parameters()])
 
     assert not torch.equal(run(1), run(2))
@@ -108,7 +109,7 @@ def test_the_noise_obeys_the_seed_too(build):
 
 def test_history_holds_means_over_windows():
     model = Mean(loss_at=lambda step, loss: torch.tensor(float(step)))
-    history = training.fit(model, PIXELS, steps=10, batch=4, every=4)
+    history = fit(model, PIXELS, steps=10, batch=4, every=4)
     assert history.steps == [4, 8, 10]
     assert history["loss"].tolist() == [2.5, 6.5, 9.5]
     assert history.images_seen == 40
@@ -118,7 +119,7 @@ def test_history_holds_means_over_windows():
 
 
 def test_history_of_a_loss_computed_now_and_then():
-    history = training.fit(gan.GAN(size=8, z_dim=4, width=4, d_width=4, every=4), PIXELS, steps=6, batch=8, every=2)
+    history = fit(gan.GAN(size=8, z_dim=4, width=4, d_width=4, every=4), PIXELS, steps=6, batch=8, every=2)
     assert np.isfinite(history["r1"]).tolist() == [True, False, True]
     assert np.isfinite(history["loss_d"]).all()
 
@@ -126,29 +127,29 @@ def test_history_of_a_loss_computed_now_and_then():
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_it_stops_and_says_why(value):
     model = Mean(loss_at=lambda step, loss: torch.tensor(value) if step == 7 else loss)
-    with pytest.raises(training.Diverged, match=r"loss stopped being finite between steps 6 and 10") as caught:
-        training.fit(model, PIXELS, steps=100, batch=4, every=5)
+    with pytest.raises(Diverged, match=r"loss stopped being finite between steps 6 and 10") as caught:
+        fit(model, PIXELS, steps=100, batch=4, every=5)
     assert "learning rate" in str(caught.value)
     assert len(model.trace) == 10
 
 
 def test_a_learning_rate_far_too_high_is_met_by_that_stop():
-    with pytest.raises(training.Diverged):
-        training.fit(Mean(lr=50.0), PIXELS, steps=400, batch=4)
+    with pytest.raises(Diverged):
+        fit(Mean(lr=50.0), PIXELS, steps=400, batch=4)
 
 
 def test_learning_rate_schedules():
     model = Mean(lr=0.1)
-    training.fit(model, PIXELS, steps=10, batch=4)
+    fit(model, PIXELS, steps=10, batch=4)
     assert model.rates[0] == pytest.approx(0.1)
     assert model.rates == sorted(model.rates, reverse=True)
-    assert training.rate(10, 10, "linear") == pytest.approx(0.1)
-    assert {training.rate(step, 10, "constant") for step in range(11)} == {1.0}
+    assert rate(10, 10, "linear") == pytest.approx(0.1)
+    assert {rate(step, 10, "constant") for step in range(11)} == {1.0}
 
 
 def test_transform_sees_every_batch():
     seen = []
-    training.fit(Mean(), PIXELS, steps=3, batch=4, transform=lambda x: seen.append(x.shape) or x)
+    fit(Mean(), PIXELS, steps=3, batch=4, transform=lambda x: seen.append(x.shape) or x)
     assert seen == [(4, 1, 8, 8)] * 3
 
 
@@ -156,7 +157,7 @@ def test_looking_on_does_not_change_the_run():
     def run(callback):
         torch.manual_seed(7)
         model = gan.GAN(size=8, z_dim=4, width=4, d_width=4)
-        training.fit(model, PIXELS, steps=9, batch=8, every=3, callback=callback)
+        fit(model, PIXELS, steps=9, batch=8, every=3, callback=callback)
         return torch.cat([p.flatten() for p in model.parameters()])
 
     looked = []
@@ -175,11 +176,11 @@ def test_looking_on_does_not_change_the_run():
 )
 def test_bad_arguments(options, says):
     with pytest.raises(ValueError, match=says):
-        training.fit(Mean(), PIXELS, **({"steps": 2} | options))
+        fit(Mean(), PIXELS, **({"steps": 2} | options))
 
 
 def test_one_line_where_output_is_kept(capsys):
-    training.fit(Mean(), PIXELS, steps=100, batch=4, every=1, label="a run")
+    fit(Mean(), PIXELS, steps=100, batch=4, every=1, label="a run")
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1
     assert lines[0].startswith("a run: 100 steps in")

@@ -16,9 +16,9 @@ from docutils import nodes
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-from genimg import claims, trials
-from genimg.runtime import is_over
-from genimg.trials import outputs_of, stamp_of, told_by
+from genimg.book import claims, trials
+from genimg.book.chapter import is_over
+from genimg.book.trials import outputs_of, stamp_of, told_by
 
 RECORD = Path("book") / "records" / "claims.json"
 

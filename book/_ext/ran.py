@@ -11,8 +11,8 @@ import executed
 from sphinx.errors import SphinxError
 from sphinx.util.docutils import SphinxDirective
 
-from genimg.runtime import STAMP, is_over
-from genimg.trials import stamp_of
+from genimg.book.chapter import STAMP, is_over
+from genimg.book.trials import stamp_of
 
 MACHINE = ("date", "device", "precision", "threads", "scale", "seed", "genimg", "commit", "python", "torch", "numpy")
 
@@ -74,7 +74,7 @@ def records_in_words(records):
     """What each record's stamp tells, and the command that makes it again.
 
     Args:
-        records: the records, as genimg.records writes them.
+        records: the records, as genimg.book.records writes them.
 
     Returns:
         Markdown; a sentence where there are none.

@@ -1,0 +1,1 @@
+"""What only the book needs: its first and last cells, claims, records, experiments, live models, exercises."""

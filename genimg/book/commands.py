@@ -1,0 +1,89 @@
+"""The commands record and claims."""
+
+import time
+from pathlib import Path
+
+from genimg.book import experiments, families, gpu, ladder, records, sweep
+from genimg.system.errors import RunError
+from genimg.system.options import at_least_one, command, device, path
+
+
+def add_record(commands):
+    p = command(commands, "record", "run an experiment of the book that is too long for a page, and keep it", record)
+    p.add_argument("experiment", choices=("gan-factors", "vae-factors", "families", "cost", "gpu"), help="which one")
+    p.add_argument("--name", help="of the record; if not given that of the experiment")
+    p.add_argument("--size", type=int, default=32, help="of the pictures")
+    p.add_argument("--width", type=int, default=16, help="filters of the first level; the source text has 64")
+    p.add_argument("--steps", type=int, help="batches a run (2,000); of cost, of each rung in each of 5 rounds (40)")
+    p.add_argument("--batch", type=int, default=32, help="pictures a step")
+    p.add_argument("--seeds", type=int, default=3, help="runs a variant")
+    p.add_argument(
+        "--seconds", type=float,
+        help="of families: training time of each, in place of size, width, steps and batch (digits 90, shapes 120)",
+    )  # fmt: skip
+    p.add_argument("--source", choices=("digits", "shapes"), help="of families: only these pictures")
+    p.add_argument("--minutes", type=float, default=9.0, help="of gpu: for all its parts")
+    p.add_argument(
+        "--scale", choices=("full", "tiny"), default="full", help="of gpu: tiny is what a CPU does in a minute"
+    )
+    p.add_argument("--data", help="of gpu: a folder of pictures, for its last part")
+    p.add_argument("--parts", nargs="+", default=[], help="of gpu: only these; what else is on record stays")
+    p.add_argument("--device", help="cpu, cuda, ...")
+    p.add_argument("--threads", type=int, help="of torch on a CPU")
+    p.add_argument("--out", type=path, default=Path("book/records"), help="folder of the records")
+
+
+def add_claims(commands):
+    p = command(
+        commands, "claims", "run chapters over seeds and number formats, and record what their claims give", claims
+    )
+    p.add_argument("chapters", nargs="*", help="by name, as gan or vae-code; all if none is given")
+    p.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4], help="the runs of each chapter")
+    p.add_argument(
+        "--precisions", nargs="+", choices=("float32", "bfloat16"), default=["float32"], help="number formats"
+    )
+    p.add_argument("--at-once", type=int, default=2, help="chapters side by side, each with one thread and up to 2 GB")
+    p.add_argument("--out", type=path, default=Path("book/records"), help="folder of the record")
+
+
+def record(options):
+    """Run an experiment and keep its record."""
+    options.steps = options.steps if options.steps is not None else 40 if options.experiment == "cost" else 2000
+    at_least_one(options, "steps", "batch", "seeds", "width")
+    if options.seconds is not None and not 0 < options.seconds <= 1e6:
+        raise RunError(f"--seconds {options.seconds:g}: it has to be above 0, up to 1,000,000")
+    if not 0 < options.minutes <= 1e5:
+        raise RunError(f"--minutes {options.minutes:g}: it has to be above 0, up to 100,000")
+    where, started = device(options), time.perf_counter()
+    if options.experiment == "gpu":
+        failed = gpu.record(options.minutes, options.scale, options.data, where, options.out, options.parts)
+        print(options.out / f"{gpu.NAME}.json")
+        return 1 if failed else 0
+    if options.experiment == "families":
+        for source in [options.source] if options.source else families.CONTENDERS:
+            seconds = options.seconds or families.SECONDS[source]
+            results, samples = families.compare(source, options.seeds, seconds, device=where)
+            name = f"{options.name or options.experiment}-{source}"
+            records.write(name, records.command_line(), results, samples, started, where, options.out)
+            print(options.out / f"{name}.json")
+            started = time.perf_counter()
+        return 0
+    name = options.name or options.experiment
+    if options.experiment == "cost":
+        results = ladder.record(options.size, options.width, options.batch, options.seeds, options.steps, where)
+        records.write(name, records.command_line(), results, {}, started, where, options.out)
+        print(options.out / f"{name}.json")
+        return 0
+    run = {"gan-factors": experiments.gan_factors, "vae-factors": experiments.vae_factors}[options.experiment]
+    results, samples = run(options.size, options.width, options.steps, options.batch, options.seeds, where)
+    records.write(name, records.command_line(), results, samples, started, where, options.out)
+    print(options.out / f"{name}.json")
+    return 0
+
+
+def claims(options):
+    """Run chapters and record their claims; the exit code is 1 where one is broken."""
+    at_least_one(options, "at_once")
+    bad = sweep.run(options.chapters, options.seeds, options.precisions, options.at_once, options.out)
+    print("\n".join(["", f"{len(bad)} broken:", *bad] if bad else ["", "No claim is broken."]))
+    return 1 if bad else 0

@@ -1,0 +1,83 @@
+"""Exercises of the chapter of questions."""
+
+import torch
+import torch.nn.functional as F
+
+from genimg.book.exercises import close, exercise, number_of, same, word
+
+
+@exercise(
+    "10.1", '"larger", "the same" or "smaller": the seam with reflection; then both seams, reflected and circular'
+)
+def reflected_seam(than, reflected, circular):
+    than = word(than, "larger", "the same", "smaller")
+    reflected, circular = number_of(reflected), number_of(circular)
+    if min(reflected, circular) <= 0:
+        return "a seam is a ratio of two steps between rows, above 0"
+    if close(reflected, circular, relative=0.01):
+        return "the two seams are the same: were both textures made with the same padding"
+    if reflected < circular:
+        return "the seams are in the other order, or were measured on other pictures than the ones that were made"
+    if than != "larger":
+        return f"you measured {reflected:.2f} and {circular:.2f}, which is not what you said"
+    if circular > 1.5:
+        return f"a seam of {circular:.2f} with circular padding: are the filters told to see the picture as a tile"
+
+
+@exercise(
+    "10.2", "a function (logits_real, logits_fake) -> slopes of D's loss at both, and of the generator's at the fake"
+)
+def hinge_slopes(slopes):
+    l_real = torch.tensor([2.0, 3.0, 0.5, -1.5, 0.9])
+    l_fake = torch.tensor([-2.0, -5.0, 0.5, 1.5, -0.9])
+    at_real, at_fake, of_g = (torch.as_tensor(s).float() for s in slopes(l_real.clone(), l_fake.clone()))
+    right = -(l_real < 1).float(), (l_fake > -1).float(), -torch.ones(5)
+    if same(at_real, -(l_real < 0).float()) or same(at_fake, (l_fake > 0).float()):
+        return "the hinge of D lies at 1 and -1, not at 0"
+    if same(at_real, -right[0]) or same(at_fake, -right[1]):
+        return "D lowers its loss: it wants larger logits for real pictures and smaller ones for generated ones"
+    if not same(at_real, right[0]):
+        return "D's slope at real pictures is wrong: a picture counts until its logit has reached 1"
+    if not same(at_fake, right[1]):
+        return "D's slope at generated pictures is wrong: a picture counts until its logit has come down to -1"
+    if same(of_g, -right[2]):
+        return "D's slopes are right; that generator would lower its own logits"
+    if same(of_g, torch.zeros(5)) or same(of_g, -right[1]) or same(of_g, -(l_fake < 1).float()):
+        return "D's slopes are right; the generator's loss has no hinge"
+    if not same(of_g, right[2]):
+        return "D's slopes are right; the generator's loss is minus the logit"
+
+
+@exercise("10.3", "a function (kernel, stride) -> whether all pixels get as many terms")
+def even_writes(even):
+    for stride in (2, 3, 4):
+        for kernel in range(stride, 10):
+            taps = torch.ones(1, 1, kernel, kernel)
+            count = F.conv_transpose2d(torch.ones(1, 1, 12, 12), taps, stride=stride)[0, 0]
+            inside = count[kernel:-kernel, kernel:-kernel]
+            right = inside.min().item() == inside.max().item()
+            if bool(even(kernel, stride)) != right:
+                terms = sorted({int(c) for c in inside.flatten()})
+                return f"kernel {kernel}, stride {stride}: the pixels inside get {', '.join(map(str, terms))} terms"
+
+
+@exercise("10.4", '"theirs" or "mine", and both distances with what the finite sets add taken off')
+def equal_footing(better, theirs, mine):
+    better, theirs, mine = word(better, "theirs", "mine"), number_of(theirs), number_of(mine)
+    off = 2.8 - theirs, 1.8 - mine  # what was taken off
+    if close(theirs, 2.8, absolute=1e-3) or close(mine, 1.8, absolute=1e-3):
+        return "both sets are finite, and both distances are too large"
+    if min(off) < 0:
+        return "a finite set makes the distance too large, so that something has to come off"
+    if close(off[0], off[1], relative=0.03):
+        return "you took the same off both; what comes off depends on n"
+    if close(off[0], 2 * off[1], relative=0.03):
+        return "that goes with one over the square root of n; the table of n times FD says otherwise"
+    if close(4 * off[0], off[1], relative=0.03):
+        return "the two n are in the other order"
+    if not close(off[0], 4 * off[1], relative=0.03):
+        return "n is four times as large in the second, and what comes off is a constant over n"
+    if min(theirs, mine) < -0.1:
+        return "a distance far below 0: was the constant measured as n times FD"
+    if better != ("theirs" if theirs < mine else "mine"):
+        return f"you have {theirs:.2f} for theirs and {mine:.2f} for mine, which says the opposite"

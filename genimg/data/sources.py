@@ -1,0 +1,153 @@
+"""Pictures from anywhere, by the name of a source or of a folder, as one uint8 tensor."""
+
+import os
+from pathlib import Path
+
+import torch
+
+from genimg.data import folder, shapes
+from genimg.data.images import DIGITS, DOWNLOADED, LARGEST, PHOTOS, SHAPES, SMALLEST, SOURCES, Images
+from genimg.system.errors import DataError
+
+
+def load_images(source, size=None, n=None, seed=0, **options):
+    """Load or draw pictures.
+
+    Args:
+        source: "digits", "photos", "shapes", "mnist", "fashion_mnist", "cifar10", or a folder of pictures.
+        size: width and height in pixels, 8 to 1024. None keeps what the source has (digits 8, photos 427x640,
+            mnist 28, cifar10 32); shapes and folders then take 32 and 64.
+        n: how many pictures at most, drawn by the seed (shapes: how many exactly, 10,000 by default; photos: how
+            many random square crops, 1,000 by default, when a size is given).
+        seed: of every choice made here.
+        options: for shapes, those of `shapes.sample_factors`; for folders background, fit, skip_bad and memory, see
+            `folder.load`.
+
+    Returns:
+        Images; of a folder that does not fit in memory a `folder.Stream`.
+
+    Raises:
+        DataError: an unknown source, a missing, empty or corrupt one, or a number out of range.
+    """
+    if not isinstance(source, (str, os.PathLike)):
+        raise DataError(f"source {source!r}: it has to be a folder or one of {', '.join(SOURCES)}")
+    if size is not None and not (isinstance(size, int) and SMALLEST <= size <= LARGEST):
+        raise DataError(f"size={size!r}: it has to be a whole number from {SMALLEST} to {LARGEST}")
+    if n is not None and not (isinstance(n, int) and n >= 1):
+        raise DataError(f"n={n!r}: it has to be a whole number of at least 1")
+    if source == SHAPES:
+        return _shapes(size or 32, 10_000 if n is None else n, seed, options)
+    if source not in SOURCES:
+        return _folder(source, size or 64, n, seed, options)
+    if options:
+        raise DataError(f"{', '.join(options)}: only shapes and folders take options, {str(source)!r} has none")
+    if source == PHOTOS:
+        return _photos(size, 1_000 if n is None else n, seed)
+    images = _digits() if source == DIGITS else _downloaded(source)
+    if n is not None and n < len(images):
+        images = images[torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:n]]
+    return images if size is None else Images(_resize(images.pixels, size), images.labels, None, images.classes)
+
+
+def data_folder():
+    """Where downloads are kept: `GENIMG_DATA`, or genimg/ in the user's cache folder."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("GENIMG_DATA") or Path(cache) / "genimg")
+
+
+def import_torchvision():
+    """torchvision, or one clear error where it is absent or was built for another torch.
+
+    Raises:
+        ImportError: naming both versions and what to install.
+    """
+    try:
+        import torchvision
+    except Exception as error:  # a wheel for another torch dies with RuntimeError or OSError, not ImportError
+        raise ImportError(
+            f"this needs torchvision in the version that belongs to torch {torch.__version__}, and importing it failed "
+            f"with: {str(error).splitlines()[0] if str(error) else type(error).__name__}. Install the two together, "
+            f"from the same place: pip install --upgrade torch torchvision"
+        ) from error
+    return torchvision
+
+
+def _sklearn_datasets():
+    try:
+        from sklearn import datasets
+    except ImportError as error:
+        raise ImportError("digits and photos come with scikit-learn: pip install scikit-learn") from error
+    return datasets
+
+
+def _folder(source, size, n, seed, options):
+
+    unknown = options.keys() - {"background", "fit", "skip_bad", "memory"}
+    if unknown:
+        raise DataError(f"{', '.join(sorted(unknown))}: folders take background, fit, skip_bad and memory")
+    return folder.load(source, size, n=n, seed=seed, **options)
+
+
+def _shapes(size, n, seed, options):
+    try:
+        factors = shapes.sample_factors(n, seed, **options)
+        pixels = shapes.render(factors, size)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"shapes: {error}") from error
+    return Images(pixels, factors["kind"], factors, shapes.KINDS)
+
+
+def _digits():
+    loaded = _sklearn_datasets().load_digits()
+    pixels = torch.from_numpy(loaded.images).unsqueeze(1) * (255 / 16)  # 16 is white: (1797, 1, 8, 8)
+    return Images(
+        pixels.round().to(torch.uint8), torch.from_numpy(loaded.target).long(), None, tuple(map(str, range(10)))
+    )
+
+
+def _photos(size, n, seed):
+    loaded = _sklearn_datasets().load_sample_images()
+    photos = torch.stack([torch.from_numpy(i.copy()) for i in loaded.images]).permute(0, 3, 1, 2)  # (2, 3, 427, 640)
+    names = tuple(Path(name).stem for name in loaded.filenames)
+    if size is None:
+        return Images(photos.contiguous(), torch.arange(2), None, names)
+    generator = torch.Generator().manual_seed(seed)
+    height, width = photos.shape[-2:]
+    labels = torch.randint(2, (n,), generator=generator)
+    smallest = min(max(size, height // 4), height)
+    sides = torch.randint(smallest, height + 1, (n,), generator=generator)
+    crops = []
+    for label, side in zip(labels.tolist(), sides.tolist(), strict=True):
+        top = int(torch.randint(height - side + 1, (1,), generator=generator))
+        left = int(torch.randint(width - side + 1, (1,), generator=generator))
+        crops.append(_resize(photos[label : label + 1, :, top : top + side, left : left + side], size))
+    return Images(torch.cat(crops), labels, None, names)
+
+
+def _downloaded(source):
+    torchvision = import_torchvision()
+    folder = data_folder()
+    loader = getattr(torchvision.datasets, DOWNLOADED[source])
+    try:
+        loaded = loader(root=str(folder), train=True, download=True)
+    except Exception as error:  # torchvision raises RuntimeError, URLError, OSError, ... for a missing network
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        raise DataError(
+            f"{source} is not in {folder} and could not be downloaded ({why}). Connect once "
+            f"and run again, or copy torchvision's {DOWNLOADED[source]} files there, or set GENIMG_DATA to the folder "
+            f"that has them. digits, photos and shapes need no download."
+        ) from error
+    pixels = torch.as_tensor(loaded.data)
+    pixels = pixels.unsqueeze(1) if pixels.dim() == 3 else pixels.permute(0, 3, 1, 2).contiguous()
+    return Images(pixels, torch.as_tensor(loaded.targets).long(), None, tuple(loaded.classes))
+
+
+def _resize(pixels, size):
+    """(N, C, H, W) uint8 to (N, C, size, size), bicubic, anti-aliased when it shrinks."""
+    if tuple(pixels.shape[-2:]) == (size, size):
+        return pixels
+    parts = [
+        torch.nn.functional.interpolate(part.float(), (size, size), mode="bicubic", antialias=True)
+        for part in pixels.split(4096)
+    ]
+    return torch.cat(parts).round().clamp(0, 255).to(torch.uint8)

@@ -1,0 +1,1 @@
+"""Networks, losses and samples: torch, and nothing else of this package."""

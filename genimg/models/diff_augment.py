@@ -1,0 +1,73 @@
+"""Differentiable augmentation: what a GAN's discriminator is shown, changed in ways that gradients pass through."""
+
+import torch
+import torch.nn.functional as F
+
+from genimg.models.model import Alone
+
+#: Names of differentiable augmentations; see `diff_augment`.
+POLICIES = ("colour", "translation", "cutout")
+
+
+def diff_augment(x, policy=POLICIES, p=1.0, rows=Alone.rows):
+    """Differentiable augmentation for a GAN: if D sees real and generated pictures changed alike, G need not learn it.
+
+    Zhao et al. 2020, https://arxiv.org/abs/2006.10738; with p < 1, Karras et al. 2020,
+    https://arxiv.org/abs/2006.06676.
+
+    Args:
+        x: (N, C, H, W) in [-1, 1].
+        policy: names out of `POLICIES`. colour: brightness, saturation (of colour pictures), contrast;
+            translation: by up to an eighth of a side; cutout: a grey square of half the side.
+        p: the probability that a picture gets each of them.
+        rows: function (draw, n) that gives this process's n rows of what is drawn for the whole batch.
+
+    Returns:
+        (N, C, H, W); colour may leave [-1, 1].
+    """
+    policy = (policy,) if isinstance(policy, str) else tuple(policy)
+    unknown = set(policy) - set(POLICIES)
+    if unknown:
+        raise ValueError(f"unknown augmentation {', '.join(sorted(unknown))}; there are {', '.join(POLICIES)}")
+    for name in policy:
+        changed = {"colour": _colour, "translation": _translation, "cutout": _cutout}[name](x, rows)
+        x = changed if p >= 1 else torch.where(_uniform(x, rows) < p, changed, x)
+    return x
+
+
+def _uniform(x, rows):  # one number per picture: (N, 1, 1, 1)
+    return rows(lambda n: torch.rand(n, 1, 1, 1, device=x.device), len(x))
+
+
+def _integers(end, x, rows):  # one number out of 0 to end - 1 per picture: (N, 1)
+    return rows(lambda n: torch.randint(0, end, (n, 1), device=x.device), len(x))
+
+
+def _colour(x, rows):
+    x = x + (_uniform(x, rows) - 0.5)
+    if x.shape[1] > 1:
+        grey = x.mean(1, keepdim=True)
+        x = grey + (x - grey) * (2 * _uniform(x, rows))
+    middle = x.mean((1, 2, 3), keepdim=True)
+    return middle + (x - middle) * (0.5 + _uniform(x, rows))
+
+
+def _translation(x, rows, share=0.125):
+    n, _, height, width = x.shape
+    by, bx = round(height * share), round(width * share)
+    padded = F.pad(x, (bx, bx, by, by))
+    top, left = _integers(2 * by + 1, x, rows), _integers(2 * bx + 1, x, rows)
+    down = top + torch.arange(height, device=x.device)  # (N, H)
+    across = left + torch.arange(width, device=x.device)  # (N, W)
+    each = torch.arange(n, device=x.device).view(n, 1, 1)
+    shifted = padded.permute(0, 2, 3, 1)[each, down.unsqueeze(2), across.unsqueeze(1)]  # (N, H, W, C)
+    return shifted.permute(0, 3, 1, 2)
+
+
+def _cutout(x, rows, share=0.5):
+    _, _, height, width = x.shape
+    down, across = torch.arange(height, device=x.device), torch.arange(width, device=x.device)
+    middle_y, middle_x = _integers(height, x, rows), _integers(width, x, rows)
+    inside_y = (down - middle_y).abs() <= height * share / 2  # (N, H)
+    inside_x = (across - middle_x).abs() <= width * share / 2  # (N, W)
+    return x.masked_fill((inside_y.unsqueeze(2) & inside_x.unsqueeze(1)).unsqueeze(1), 0.0)

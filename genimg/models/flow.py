@@ -1,0 +1,249 @@
+"""Flow matching along straight paths: the loss, the solvers, the likelihood, and its relatives by change of variable.
+
+Lipman et al. 2022, https://arxiv.org/abs/2210.02747; Liu et al. 2022, https://arxiv.org/abs/2209.03003; and, for other
+paths too, Albergo and Vanden-Eijnden 2022, https://arxiv.org/abs/2209.15571. Time runs from noise (t = 0, with x_0
+drawn from N(0, I)) to data (t = 1):
+
+    x_t = (1 - t) x_0 + t x_1,    velocity = x_1 - x_0.
+
+Throughout, x is (N, ...) and t is (N,) or a number. Losses are per sample.
+"""
+
+import math
+
+import torch
+from torch import nn
+
+from genimg.models.likelihood import BIN, bits_per_dim
+from genimg.models.model import Model, Player
+from genimg.models.ode import integrate, log_likelihood
+from genimg.models.unet import UNet
+
+
+def interpolate(x_0, x_1, t):
+    """The straight path: (1 - t) x_0 + t x_1, (N, ...)."""
+    t = per_sample(t, x_1)
+    return (1 - t) * x_0 + t * x_1
+
+
+def velocity_loss(v, x_0, x_1):
+    """Mean over dimensions of (v - (x_1 - x_0))^2, per sample: (N, ...) -> (N,). Lipman et al. 2022, equation 23, with
+    paths that end in the data themselves (their sigma_min is 0).
+
+    Its minimum over functions v(x_t, t) is the mean of x_1 - x_0 over all pairs whose path passes x_t at time t.
+    """
+    return (v - (x_1 - x_0)).square().flatten(1).mean(1)
+
+
+def uniform_times(n, generator=None, device=None):
+    """t ~ U(0, 1), (n,)."""
+    return torch.rand(n, generator=generator, device=device)
+
+
+def logit_normal_times(n, generator=None, device=None, mean=0.0, std=1.0):
+    """t = sigmoid(mean + std * N(0, 1)), (n,): more often from the middle of the path, where the mean velocity is hard
+    to tell, than from its ends (Esser et al. 2024, https://arxiv.org/abs/2403.03206, section 3.1)."""
+    return torch.sigmoid(mean + std * torch.randn(n, generator=generator, device=device))
+
+
+#: Name -> function from n to n times that a batch is trained at, each in [0, 1].
+TIMES = {"uniform": uniform_times, "logit_normal": logit_normal_times}
+
+
+# The same network can be read as a velocity, as a predicted noise or as a denoised picture: each is a linear function
+# of another, of x_t and of t.
+
+
+def denoised(x_t, v, t):
+    """The mean of x_1 given x_t: x_t + (1 - t) v."""
+    return x_t + (1 - per_sample(t, x_t)) * v
+
+
+def noise(x_t, v, t):
+    """The mean of x_0 given x_t: x_t - t v."""
+    return x_t - per_sample(t, x_t) * v
+
+
+def from_denoised(x_t, x_1, t):
+    """The velocity of a denoiser's answer x_1 at x_t; t < 1."""
+    return (x_1 - x_t) / (1 - per_sample(t, x_t))
+
+
+def from_noise(x_t, x_0, t):
+    """The velocity of a predicted noise x_0 at x_t; t > 0."""
+    return (x_t - x_0) / per_sample(t, x_t)
+
+
+def edm_view(x_t, t):
+    """(x_1 + sigma x_0, sigma) with sigma = (1 - t) / t, as EDM sees a noisy picture; t > 0.
+
+    Karras et al. 2022, https://arxiv.org/abs/2206.00364.
+    """
+    t = per_sample(t, x_t)
+    return x_t / t, (1 - t) / t
+
+
+def ddpm_view(x_t, t):
+    """(sqrt(a) x_1 + sqrt(1 - a) x_0, a) with a = t^2 / (t^2 + (1 - t)^2), as DDPM sees it (a is its alpha-bar).
+
+    Ho et al. 2020, https://arxiv.org/abs/2006.11239, equation 4.
+    """
+    t = per_sample(t, x_t)
+    squared = t.square() + (1 - t).square()
+    return x_t / squared.sqrt(), t.square() / squared
+
+
+def guided(conditional, unconditional, scale):
+    """unconditional + scale * (conditional - unconditional): 1 is the conditional velocity itself, more exaggerates
+    what the class adds (Ho and Salimans 2022, https://arxiv.org/abs/2207.12598; their w is scale - 1)."""
+    return unconditional + scale * (conditional - unconditional)
+
+
+def per_sample(t, x):
+    """t (N,), or a number, in a shape that broadcasts against x (N, ...)."""
+    t = torch.as_tensor(t, dtype=x.dtype, device=x.device)
+    return t.reshape(-1, *[1] * (x.dim() - 1)) if t.dim() else t
+
+
+#: What a flow's network gives, the velocity, or the picture at the end of the path.
+PREDICTS = ("velocity", "denoised")
+
+
+class Denoiser(nn.Module):
+    """The velocity that belongs to a network which answers with the mean of x_1: (net(x_t, t) - x_t) / (1 - t).
+
+    From t = 0.95 on it is divided by 0.05 all the same: the quotient, and with it the loss, would go to infinity.
+    """
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x, t, labels=None):
+        return from_denoised(x, self.net(x, t, labels), t.clamp(max=0.95))
+
+
+class Flow(Model):
+    """A velocity network and the step that trains it.
+
+    Args:
+        size, channels, width, max_width, patch: of the U-Net.
+        classes: 0, or how many labels the pictures have: then `step` takes labels, and `sample` can be asked for a
+            class.
+        drop: share of training labels that are hidden, so that the network also learns the velocity without a class,
+            which guidance needs.
+        times: a name out of `TIMES`.
+        predicts: what the U-Net's output is read as: "velocity", or "denoised", the mean of x_1, from which the
+            velocity follows. A small network with large patches is better at the second: pictures need fewer numbers
+            than noise (Li and He 2025, https://arxiv.org/abs/2511.13720).
+        lr, betas: Adam's.
+        velocity: a network of your own, (x, t, labels) -> (N, C, H, W), in place of the U-Net.
+
+    Raises:
+        ValueError: unknown times or prediction, or a size that the network is not built for.
+    """
+
+    averaged = ("velocity",)
+
+    def __init__(
+        self, size=16, channels=1, width=32, max_width=128, patch=None, classes=0, drop=0.1, times="logit_normal",
+        predicts="velocity", lr=1e-3, betas=(0.9, 0.99), velocity=None,
+    ):  # fmt: skip
+        super().__init__()
+        if times not in TIMES:
+            raise ValueError(f"times {times!r}; there are {', '.join(TIMES)}")
+        if predicts not in PREDICTS:
+            raise ValueError(f"predicts {predicts!r}; there are {', '.join(PREDICTS)}")
+        net = velocity or UNet(size, channels, width, max_width, patch, classes)
+        self.velocity: nn.Module = Denoiser(net) if predicts == "denoised" else net
+        self.shape, self.dims = (channels, size, size), channels * size * size
+        self.classes, self.drop, self.times = classes, drop, TIMES[times]
+        self.lr, self.betas = lr, betas
+
+    def players(self):
+        """One: the velocity network."""
+        return {"flow": Player(("velocity",), self.loss, self.lr, self.betas)}
+
+    def noise(self, n, generator=None):
+        """x_0 ~ N(0, I), (n, C, H, W): what GANs and VAEs call z, as large as the picture."""
+        return torch.randn(n, *self.shape, generator=generator, device=self.device())
+
+    def training_noise(self, n):
+        """Where in their bins grey levels lie, x_0, t, and what decides whose label is hidden."""
+        device = self.device()
+        spread = torch.rand(n, *self.shape, device=device) - 0.5
+        x_0, t = self.noise(n), self.times(n, device=device)
+        return (spread, x_0, t, torch.rand(n, device=device)) if self.classes else (spread, x_0, t)
+
+    def loss(self, x, spread, x_0, t, hide=None, labels=None):
+        """The mean squared error of the velocity per sample: on the way from x_0 to the pictures, at the times t."""
+        # Spread over its bin, an 8-bit grey level is a sample of a density, which the likelihood needs; no eye sees it.
+        x_1 = x + BIN * spread
+        if labels is not None:
+            labels = torch.where(hide < self.drop, self.classes, labels)
+        v = self.velocity(interpolate(x_0, x_1, t), t, labels)
+        return {"loss": velocity_loss(v, x_0, x_1)}
+
+    def velocity_of(self, labels=None, guidance=1.0, averaged=True):
+        """The trained velocity as a function (x, t) -> (N, C, H, W) of one class for each sample, or of none."""
+        net = self.network("velocity", averaged)
+
+        def of(x, t):
+            if labels is None or guidance == 1.0:
+                return net(x, t, labels)
+            # Both in one pass: class and no class.
+            none = torch.full_like(labels, self.classes)
+            both = net(torch.cat([x, x]), torch.cat([t, t]), torch.cat([labels, none]))
+            return guided(*both.chunk(2), guidance)
+
+        return of
+
+    @torch.no_grad()
+    def sample(self, n=None, seed=None, z=None, steps=20, solver="heun", labels=None, guidance=1.0, averaged=True):
+        """Pictures (n, C, H, W) in [-1, 1], float32.
+
+        Args:
+            n: how many; or give the noise `z` (n, C, H, W) yourself.
+            seed: the noise's seed; None goes on with torch's global one.
+            steps, solver: see `integrate`.
+            labels: the class of each sample, (n,), or one number for all.
+            guidance: see `guided`.
+            averaged: the averaged network, or the one in training.
+
+        Raises:
+            ValueError: a class asked of a flow trained without, or one that it has not.
+        """
+        z = self.noise_for(n, seed) if z is None else z
+        labels = self._labels(labels, len(z))
+        parts = []
+        for i, x in enumerate(z.split(256)):
+            part = None if labels is None else labels[256 * i : 256 * i + len(x)]
+            parts.append(integrate(self.velocity_of(part, guidance, averaged), x, steps, solver))
+        return torch.cat(parts).float().clamp(-1, 1)
+
+    def _labels(self, labels, n):
+        if labels is None:
+            return None
+        labels = torch.as_tensor(labels, device=self.device()).long().expand(n)
+        if not self.classes or labels.min() < 0 or labels.max() >= self.classes:
+            raise ValueError(f"labels {labels.unique().tolist()}: this flow was trained with {self.classes} classes")
+        return labels
+
+    def log_likelihood(self, x, labels=None, steps=20, probes=1, generator=None):
+        """log-density of x (N, C, H, W) in [-1, 1], (N,) nats: see the function of that name."""
+        labels = self._labels(labels, len(x))
+        parts = []
+        for i, part in enumerate(x.split(256)):
+            own = None if labels is None else labels[256 * i : 256 * i + len(part)]
+            parts.append(log_likelihood(self.velocity_of(own), part, steps, probes, generator))
+        return torch.cat(parts)
+
+    def bits_per_dim(self, x, steps=20, probes=1, generator=None):
+        """Mean upper bound on the bits per dimension of 8-bit pictures (N, C, H, W) in [-1, 1]: a float.
+
+        Each grey level is spread evenly over its bin: the mean log-density there is at most the log of the mean, which
+        is the level's probability (Theis et al. 2016, https://arxiv.org/abs/1511.01844, section 3.1).
+        """
+        spread = torch.rand(x.shape, generator=generator, device=x.device) - 0.5
+        log_p = self.log_likelihood(x + BIN * spread, None, steps, probes, generator) + self.dims * math.log(BIN)
+        return bits_per_dim(log_p, self.dims).mean().item()

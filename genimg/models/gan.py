@@ -1,0 +1,297 @@
+"""Generative adversarial networks: two networks, their losses and their penalties.
+
+D(x) is the probability that x is *real* (Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661). The discriminator
+here returns the logit of that probability: sigmoid(logit) = D(x). Losses are per sample, in nats where they are
+logarithms, and are to be minimised.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from genimg.models.diff_augment import diff_augment
+from genimg.models.model import Model, Player, group_norm, has_batch_norm, level_widths, reset_statistics
+
+#: Name -> function from channels to a norm.
+NORMS = {"batch": nn.BatchNorm2d, "group": group_norm}
+
+
+class Generator(nn.Module):
+    """z (N, z_dim) -> picture (N, channels, size, size) in [-1, 1].
+
+    A dense layer makes a 4x4 map; each level doubles it by nearest-neighbour upsampling and a 3x3 convolution, which
+    leaves no checkerboard (Odena et al. 2016, https://doi.org/10.23915/distill.00003), and a norm after it.
+
+    Args:
+        size: 8, 16, 32, 64, 128 or 256.
+        channels: 1 for grey, 3 for colour.
+        z_dim: length of the noise vector.
+        width: channels at full resolution; they double with each halving, up to `max_width`.
+        norm: "batch", or "group", which looks at one picture alone and so is the same in any number of processes.
+
+    Raises:
+        ValueError: another size or norm.
+    """
+
+    def __init__(self, size=16, channels=1, z_dim=32, width=24, max_width=96, norm="batch"):
+        super().__init__()
+        if norm not in NORMS:
+            raise ValueError(f"norm {norm!r}; there are {', '.join(NORMS)}")
+        make_norm = NORMS[norm]
+        widths = level_widths(size, width, max_width)[::-1]  # coarse to fine
+        self.z_dim = z_dim
+        self.dense = nn.Linear(z_dim, widths[0] * 16, bias=False)
+        self.norm = make_norm(widths[0])
+        self.levels = nn.ModuleList(
+            nn.Sequential(
+                nn.Upsample(scale_factor=2), nn.Conv2d(a, b, 3, padding=1, bias=False), make_norm(b), nn.ReLU()
+            )
+            for a, b in zip(widths, widths[1:], strict=False)
+        )
+        self.last = nn.Conv2d(widths[-1], channels, 3, padding=1)
+
+    def forward(self, z):
+        x = self.dense(z).unflatten(1, (-1, 4, 4))  # (N, z_dim) -> (N, C, 4, 4)
+        x = F.relu(self.norm(x)).contiguous(memory_format=torch.channels_last)
+        for level in self.levels:
+            x = level(x)  # (N, C, s, s) -> (N, C / 2, 2 s, 2 s)
+        return torch.tanh(self.last(x).float())
+
+
+class Discriminator(nn.Module):
+    """Picture (N, channels, size, size) in [-1, 1] -> logit (N,) of the probability that it is real.
+
+    4x4 convolutions of stride 2 down to 4x4, LeakyReLU(0.2), one dense layer. No batch norm: the score of a picture
+    must not depend on its neighbours in the batch, or a gradient penalty per picture means nothing.
+    """
+
+    def __init__(self, size=16, channels=1, width=24, max_width=192):
+        super().__init__()
+        widths = [channels, *level_widths(size, width, max_width)[:-1]]
+        layers = [
+            layer
+            for a, b in zip(widths, widths[1:], strict=False)
+            for layer in (nn.Conv2d(a, b, 4, stride=2, padding=1), nn.LeakyReLU(0.2))
+        ]
+        self.features = nn.Sequential(*layers)
+        self.last = nn.Linear(widths[-1] * 16, 1)
+
+    def forward(self, x):
+        return self.last(self.features(x).flatten(1)).float().squeeze(1)  # (N, C, S, S) -> (N,)
+
+
+# Losses: (logits_real, logits_fake), each (N,) -> (N,), to be minimised. softplus(-l) = -log D, softplus(l) =
+# -log(1 - D), computed without ever forming D, which would round to 0 or 1.
+
+
+def d_minimax(logits_real, logits_fake):
+    """-log D(x_real) - log(1 - D(x_fake)): minus the value function of Goodfellow et al. 2014, equation 1."""
+    return F.softplus(-logits_real) + F.softplus(logits_fake)
+
+
+def g_minimax(logits_real, logits_fake):
+    """log(1 - D(x_fake)): the generator's side of the same value function. Its slope dies where D is sure."""
+    return -F.softplus(logits_fake)
+
+
+def g_non_saturating(logits_real, logits_fake):
+    """-log D(x_fake) (Goodfellow et al. 2014, section 3)."""
+    return F.softplus(-logits_fake)
+
+
+def d_sigmoid_bce(logits_real, logits_fake):
+    """`d_minimax` by way of the probability, as tutorials write it: sigmoid, then binary cross-entropy.
+
+    In float32 sigmoid(17) is already 1: beyond, the logarithm is cut at -100 and the gradient is lost.
+    """
+    return _cross_entropy(torch.sigmoid(logits_real), 1.0) + _cross_entropy(torch.sigmoid(logits_fake), 0.0)
+
+
+def g_sigmoid_bce(logits_real, logits_fake):
+    """`g_non_saturating` by way of the probability; see `d_sigmoid_bce`."""
+    return _cross_entropy(torch.sigmoid(logits_fake), 1.0)
+
+
+def _cross_entropy(p, label):
+    with torch.autocast(p.device.type, enabled=False):  # torch refuses it there, as 16 bits lose what is left here
+        return F.binary_cross_entropy(p.float(), torch.full_like(p, label, dtype=torch.float32), reduction="none")
+
+
+def d_hinge(logits_real, logits_fake):
+    """max(0, 1 - l_real) + max(0, 1 + l_fake) (Miyato et al. 2018, https://arxiv.org/abs/1802.05957)."""
+    return F.relu(1 - logits_real) + F.relu(1 + logits_fake)
+
+
+def d_wasserstein(logits_real, logits_fake):
+    """l_fake - l_real (Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875); needs a Lipschitz penalty."""
+    return logits_fake - logits_real
+
+
+def g_raise(logits_real, logits_fake):
+    """-l_fake: the generator's side of the hinge and Wasserstein losses."""
+    return -logits_fake
+
+
+def d_relativistic(logits_real, logits_fake):
+    """-log sigmoid(l_real - l_fake), in pairs (Jolicoeur-Martineau 2018, https://arxiv.org/abs/1807.00734)."""
+    return F.softplus(logits_fake - logits_real)
+
+
+def g_relativistic(logits_real, logits_fake):
+    """-log sigmoid(l_fake - l_real): the same question asked the other way round."""
+    return F.softplus(logits_real - logits_fake)
+
+
+#: Name -> (discriminator's loss, generator's loss).
+LOSSES = {
+    "minimax": (d_minimax, g_minimax),
+    "non_saturating": (d_minimax, g_non_saturating),
+    "sigmoid_bce": (d_sigmoid_bce, g_sigmoid_bce),
+    "hinge": (d_hinge, g_raise),
+    "wasserstein": (d_wasserstein, g_raise),
+    "relativistic": (d_relativistic, g_relativistic),
+}
+
+
+def gradient_penalty_at(logits, x):
+    """|grad_x logit|^2 per sample, (N,): R1 at real pictures, R2 at generated ones.
+
+    Mescheder et al. 2018, https://arxiv.org/abs/1801.04406. `x` needs requires_grad before the logits are computed.
+    """
+    (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
+    return gradient.flatten(1).square().sum(1)
+
+
+def wgan_penalty(discriminator, x_real, x_fake, generator=None):
+    """(|grad logit| - 1)^2 at random points between pairs, (N,) (Gulrajani et al. 2017, https://arxiv.org/abs/1704.00028)."""
+    shape = (len(x_real), *[1] * (x_real.dim() - 1))
+    t = torch.rand(shape, generator=generator, device=x_real.device)
+    x = torch.lerp(x_real, x_fake, t).detach().requires_grad_()
+    return (gradient_penalty_at(discriminator(x), x).add(1e-12).sqrt() - 1).square()
+
+
+class GAN(Model):
+    """A generator, a discriminator, and what each of them loses against the other.
+
+    Args:
+        size, channels, z_dim: the pictures' size and channels, the noise's length.
+        norm: of the generator, "batch" or "group".
+        generator, discriminator: networks of your own in place of those built from the sizes; the generator has an
+            attribute `z_dim`. A discriminator with batch norm sees real and generated pictures in separate batches.
+        width, d_width: channels at full resolution in generator and discriminator.
+        loss: a name out of `LOSSES`.
+        r1, r2: weights of the zero-centred penalties: loss + r1 / 2 * |grad logit(x_real)|^2 + r2 / 2 * the same at
+            x_fake (Huang et al. 2024, https://arxiv.org/abs/2501.05441, uses both with the relativistic loss).
+        wgan: weight of the Wasserstein penalty; None takes 10 for the Wasserstein loss and 0 for the others.
+        every: the penalties are computed each so many steps, with the weight multiplied by as much.
+        augment: a policy of `diff_augment` applied to real and generated pictures before D sees them, or None.
+        augment_p: the probability of each augmentation.
+        lr, betas: Adam's. betas must be floats.
+        d_lr: the discriminator's learning rate; None takes `lr` (Heusel et al. 2017, https://arxiv.org/abs/1706.08500,
+            take two).
+
+    Raises:
+        ValueError: an unknown loss or a size that the networks are not built for.
+    """
+
+    averaged = ("generator",)
+    quick = True
+
+    def __init__(
+        self, size=16, channels=1, z_dim=32, width=24, d_width=24, max_width=96, loss="relativistic", r1=0.1, r2=0.1,
+        wgan=None, every=4, augment=None, augment_p=1.0, lr=1e-3, betas=(0.0, 0.99), generator=None, discriminator=None,
+        norm="batch", d_lr=None,
+    ):  # fmt: skip
+        super().__init__()
+        if loss not in LOSSES:
+            raise ValueError(f"loss {loss!r}; there are {', '.join(LOSSES)}")
+        self.generator = generator or Generator(size, channels, z_dim, width, max_width, norm)
+        self.discriminator = discriminator or Discriminator(size, channels, d_width, 2 * max_width)
+        self.loss_of_d, self.loss_of_g = LOSSES[loss]
+        self.relativistic = loss == "relativistic"
+        self.mixes = has_batch_norm(self.discriminator)
+        self.r1, self.r2, self.every = r1, r2, every
+        self.wgan = (10.0 if loss == "wasserstein" else 0.0) if wgan is None else wgan
+        self.augment, self.augment_p = augment, augment_p
+        self.lr, self.d_lr, self.betas = lr, lr if d_lr is None else d_lr, betas
+
+    def players(self):
+        """D, which learns first, and G."""
+        weights = {"r1": self.r1 / 2, "r2": self.r2 / 2, "wgan": self.wgan}
+        weights = {name: weight for name, weight in weights.items() if weight}
+        return {
+            "d": Player(("discriminator",), self.d_loss, self.d_lr, self.betas, weights, self.every),
+            "g": Player(("generator",), self.g_loss, self.lr, self.betas),
+        }
+
+    def noise(self, n, generator=None):
+        """z ~ N(0, I), (n, z_dim)."""
+        return torch.randn(n, self.generator.z_dim, generator=generator, device=self.device())
+
+    def d_loss(self, x_real, z, labels=None, penalise=False):
+        """What D loses per sample: loss_d, the logits of both kinds and, if asked for, the penalties."""
+        with torch.no_grad():  # no gradient of D's loss may reach G
+            x_fake = self.generator(z)  # (N, z_dim) -> (N, C, H, W)
+        seen_real, seen_fake = self.shown(x_real), self.shown(x_fake)
+        if penalise:
+            seen_real, seen_fake = seen_real.detach().requires_grad_(), seen_fake.detach().requires_grad_()
+        logits_real, logits_fake = self.judged(seen_real, seen_fake, apart=penalise)
+        parts = {"loss_d": self.loss_of_d(logits_real, logits_fake), "logit_real": logits_real}
+        parts |= {"logit_fake": logits_fake, "x_fake": x_fake}
+        return parts | (self.penalties(seen_real, seen_fake, logits_real, logits_fake) if penalise else {})
+
+    def g_loss(self, x_real, z, labels=None):
+        """What G loses per sample, by D as it now is: loss_g."""
+        x_fake = self.generator(z)  # (N, z_dim) -> (N, C, H, W)
+        logits_fake, logits_real = self.discriminator(self.shown(x_fake)), None
+        if self.relativistic:
+            with torch.no_grad():
+                logits_real = self.discriminator(self.shown(x_real))
+        return {"loss_g": self.loss_of_g(logits_real, logits_fake)}
+
+    def penalties(self, x_real, x_fake, logits_real, logits_fake):
+        """|grad logit|^2 at real and at generated pictures, and the Wasserstein penalty: those that have a weight."""
+        parts = {}
+        if self.r1:
+            parts["r1"] = gradient_penalty_at(logits_real, x_real)
+        if self.r2:
+            parts["r2"] = gradient_penalty_at(logits_fake, x_fake)
+        if self.wgan:
+            parts["wgan"] = wgan_penalty(self.discriminator, x_real, x_fake)
+        return parts
+
+    def judged(self, x_real, x_fake, apart=False):
+        """D's logits of both kinds, (N,) each: in one pass, unless D's norms would mix them or gradients are wanted."""
+        if apart or self.mixes:
+            return self.discriminator(x_real), self.discriminator(x_fake)
+        return self.discriminator(torch.cat([x_real, x_fake])).chunk(2)
+
+    def shown(self, x):
+        """What D is shown: the pictures, augmented in a way that gradients pass through."""
+        return diff_augment(x, self.augment, self.augment_p, self.world.rows) if self.augment else x
+
+    @torch.no_grad()
+    def calibrate(self, batches=()):
+        """Run the averaged generator's batch-norm statistics anew: the raw one's belong to other weights."""
+        if reset_statistics(self.average["generator"]):
+            generator = torch.Generator(self.device()).manual_seed(0)
+            for _ in range(20):
+                self.average["generator"](self.noise(128, generator))
+        self.average["generator"].eval()
+
+    @torch.no_grad()
+    def sample(self, n=None, seed=None, z=None, averaged=True):
+        """Pictures (n, C, H, W) in [-1, 1], float32.
+
+        Args:
+            n: how many; or give `z` (n, z_dim) yourself.
+            seed: the noise's seed; None goes on with torch's global one.
+            averaged: the averaged generator, or the one in training as it stands (both with running statistics).
+        """
+        z = self.noise_for(n, seed) if z is None else z
+        net = self.network("generator", averaged)
+        was_training = net.training
+        net.eval()
+        x = torch.cat([net(part) for part in z.split(256)])
+        net.train(was_training)
+        return x

@@ -1,0 +1,144 @@
+"""What GAN, VAE and Flow have in common: players with their networks and losses, and averages of their weights."""
+
+import copy
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Player:
+    """Who learns, and what it lowers.
+
+    Attributes:
+        networks: names of the submodules and parameters that it moves.
+        loss: function (x (N, C, H, W), noise, labels=None) -> name -> tensor. The loss itself, (N,), comes first; other
+            parts (N,) are for the record, those with more axes for what watches a run. Where the player has
+            `penalties`, also penalise=True, which adds them by name.
+        lr, betas: Adam's.
+        penalties: name -> weight, of parts that are added to the loss on the steps that compute them.
+        every: these are each so many steps, with the weights multiplied by as much.
+    """
+
+    networks: tuple[str, ...]
+    loss: Callable[..., dict[str, Tensor]]
+    lr: float
+    betas: tuple[float, float]
+    penalties: dict[str, float] = field(default_factory=dict)
+    every: int = 1
+
+
+class Alone:
+    """The only process that trains. Where there are several, the training loop puts `distributed` in its place."""
+
+    @staticmethod
+    def mean(value: Tensor) -> Tensor:
+        """The mean over processes."""
+        return value
+
+    @staticmethod
+    def rows(draw: Callable[[int], Tensor], n: int) -> Tensor:
+        """This process's n rows of what is drawn for the whole batch."""
+        return draw(n)
+
+
+class Model(nn.Module):
+    """What GAN, VAE and Flow have in common.
+
+    A subclass names in `averaged` the submodules whose weights are averaged, and has `players`, `noise`, `sample`
+    (which also takes the noise itself: `sample(z=noise)`) and, where training takes other noise, `training_noise`.
+
+    Where `classes` is above 0, losses also take the labels of the batch. `quick` says that a sample takes one pass, so
+    that `fit` may look at some when it is done.
+    """
+
+    averaged: tuple[str, ...] = ()
+    classes = 0
+    quick = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.average = nn.ModuleDict()  # filled by the training loop
+        self.world = Alone
+
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    def network(self, name: str, averaged: bool = True) -> nn.Module:
+        """The averaged submodule, or the one in training; before any training there is only that."""
+        return self.average[name] if averaged and name in self.average else self.get_submodule(name)
+
+    def players(self) -> dict[str, Player]:
+        """Name -> Player, in the order in which they move."""
+        raise NotImplementedError
+
+    def after_update(self, parts: dict[str, Tensor]) -> None:
+        """Called after each update with what the loss gave: for running values that no gradient moves."""
+
+    def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """What n samples are made of, drawn from N(0, I): (n, z_dim), of a Flow (n, C, H, W)."""
+        raise NotImplementedError
+
+    def training_noise(self, n: int) -> tuple[Tensor, ...]:
+        """All that a loss of n pictures draws: tensors of n rows."""
+        return (self.noise(n),)
+
+    def calibrate(self, batches: Iterable[Tensor] = ()) -> None:
+        """Called before the averages are used: a model with batch norm re-estimates its statistics here, if it needs
+        them from some batches of pictures (N, C, H, W)."""
+
+    def sample(self, n: int | None = None, seed: int | None = None, z: Tensor | None = None, **options) -> Tensor:
+        """Pictures (n, C, H, W) in [-1, 1], float32."""
+        raise NotImplementedError
+
+    def noise_for(self, n: int | None, seed: int | None) -> Tensor:
+        """The noise of n samples from a seed; None goes on with torch's global generator."""
+        if n is None:
+            raise ValueError("sample needs n, how many pictures, or z, the noise that they are made of")
+        return self.noise(n, None if seed is None else torch.Generator(self.device()).manual_seed(seed))
+
+
+def start_averages(model: Model) -> None:
+    """Copies of the submodules that are averaged, from where they now are."""
+    for name in model.averaged:
+        model.average[name] = copy.deepcopy(model.get_submodule(name)).requires_grad_(False).eval()
+
+
+def group_norm(channels: int) -> nn.GroupNorm:
+    """Normalises groups of about 8 channels of each sample on its own, whatever else is in the batch."""
+    return nn.GroupNorm(math.gcd(channels, max(1, channels // 8)), channels)
+
+
+def has_batch_norm(module: nn.Module) -> bool:
+    """Whether a part of the module mixes the pictures of a batch."""
+    return any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules())
+
+
+def reset_statistics(module: nn.Module) -> bool:
+    """Make the batch norms of a module take the plain mean of what they will see, in training mode.
+
+    Returns:
+        whether there are any.
+    """
+    norms = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    for m in norms:
+        m.reset_running_stats()
+        m.momentum = None
+    module.train()
+    return bool(norms)
+
+
+def level_widths(size, width, max_width):
+    """Channels per level, fine to coarse, for maps of size, size / 2, ..., 4.
+
+    Raises:
+        ValueError: size is not 8, 16, 32, 64, 128 or 256.
+    """
+    levels = int(math.log2(size)) - 1 if size > 0 else 0
+    if size not in (8, 16, 32, 64, 128, 256):
+        raise ValueError(f"size {size}: these networks are built for 8, 16, 32, 64, 128 or 256 pixels")
+    return [min(width * 2**i, max_width) for i in range(levels)]

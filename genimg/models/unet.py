@@ -1,0 +1,109 @@
+"""A small U-Net: from a noisy picture, a time and perhaps a class, a picture of the same shape.
+
+Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597: down to coarse maps, up again, and at each size the fine map
+from the way down beside the one on the way up. Conditioning as in Dhariwal and Nichol 2021,
+https://arxiv.org/abs/2105.05233: time and class scale and shift the normalised maps.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from genimg.models.model import group_norm
+
+
+class UNet(nn.Module):
+    """(N, channels, size, size), times (N,), labels (N,) or None -> (N, channels, size, size).
+
+    Its last convolution starts at zero, so an untrained one returns zeros.
+
+    Args:
+        size: 8, 16, 32, 64, 128 or 256.
+        channels: of the pictures.
+        width: of the first level; each level doubles it, up to `max_width`. Levels halve the map down to 4x4 at least,
+            three of them at most.
+        patch: pixels of a patch x patch square become channels of one position; None takes the one that makes the
+            first level at most 32 wide.
+        classes: 0, or how many labels there are. Label `classes` stands for "none given".
+
+    Raises:
+        ValueError: another size, or a patch that does not divide it into maps of at least 4.
+    """
+
+    def __init__(self, size=16, channels=1, width=32, max_width=128, patch=None, classes=0):
+        super().__init__()
+        patch = patch or max(1, size // 32)
+        if size not in (8, 16, 32, 64, 128, 256) or size % patch or size // patch < 4:
+            raise ValueError(f"size {size} with patches of {patch}: it is built for 8 to 256 pixels, maps of 4 or more")
+        levels = min(3, int(math.log2(size // patch)) - 1)
+        widths = [min(width * 2**i, max_width) for i in range(levels)]
+        self.patch, self.classes, cond = patch, classes, 4 * width
+        self.time = nn.Sequential(TimeFeatures(), nn.Linear(32, cond), nn.SiLU(), nn.Linear(cond, cond))
+        self.label = nn.Embedding(classes + 1, cond) if classes else None
+        self.first = nn.Conv2d(channels * patch**2, widths[0], 3, padding=1)
+        self.down, self.up = nn.ModuleList(), nn.ModuleList()
+        before = widths[0]
+        for i, w in enumerate(widths):
+            shrink = nn.Conv2d(before, w, 3, stride=2, padding=1) if i else nn.Identity()
+            self.down.append(nn.ModuleList([shrink, Block(w, w, cond)]))
+            before = w
+        self.middle = Block(before, before, cond)
+        for i, w in reversed(list(enumerate(widths))):
+            grow = nn.Upsample(scale_factor=2) if i < levels - 1 else nn.Identity()
+            self.up.append(nn.ModuleList([grow, Block(before + w, w, cond)]))
+            before = w
+        self.norm = group_norm(before)
+        self.last = nn.Conv2d(before, channels * patch**2, 3, padding=1)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
+
+    def forward(self, x, t, labels=None):
+        c = self.time(t)  # (N,) -> (N, cond)
+        if self.label is not None:
+            labels = torch.full_like(t, self.classes, dtype=torch.long) if labels is None else labels
+            c = c + self.label(labels)
+        c = F.silu(c)
+        x = F.pixel_unshuffle(x, self.patch).contiguous(memory_format=torch.channels_last)  # (N, C p^2, S / p, S / p)
+        x = self.first(x)
+        fine = []
+        for shrink, block in self.down:
+            x = block(shrink(x), c)  # (N, w, s, s) -> (N, 2 w, s / 2, s / 2)
+            fine.append(x)
+        x = self.middle(x, c)
+        for grow, block in self.up:
+            x = block(torch.cat([grow(x), fine.pop()], 1), c)  # (N, 2 w, s, s) -> (N, w, 2 s, 2 s)
+        x = self.last(F.silu(self.norm(x)))
+        return F.pixel_shuffle(x, self.patch).float()
+
+
+class Block(nn.Module):
+    """Two convolutions around a path that leaves the map as it is; `c` (N, cond) scales and shifts the second norm."""
+
+    def __init__(self, channels, out, cond):
+        super().__init__()
+        self.norm1, self.conv1 = group_norm(channels), nn.Conv2d(channels, out, 3, padding=1)
+        self.norm2, self.conv2 = group_norm(out), nn.Conv2d(out, out, 3, padding=1)
+        self.modulate = nn.Linear(cond, 2 * out)
+        self.skip = nn.Conv2d(channels, out, 1) if channels != out else nn.Identity()
+        nn.init.zeros_(self.conv2.weight)  # each block starts by changing nothing
+        nn.init.zeros_(self.conv2.bias)
+
+    def forward(self, x, c):
+        h = self.conv1(F.silu(self.norm1(x)))
+        scale, shift = self.modulate(c)[:, :, None, None].chunk(2, dim=1)  # (N, out, 1, 1) twice
+        h = self.conv2(F.silu(self.norm2(h) * (1 + scale) + shift))
+        return self.skip(x) + h
+
+
+class TimeFeatures(nn.Module):
+    """t (N,) in [0, 1] -> (N, 32): cosines and sines of t at 16 frequencies from 1/2 to 64 turns, evenly in octaves."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("turns", 2.0 ** torch.linspace(-1, 6, 16), persistent=False)
+
+    def forward(self, t):
+        angle = 2 * math.pi * t.float()[:, None] * self.turns
+        return torch.cat([angle.cos(), angle.sin()], 1)

@@ -1,0 +1,1 @@
+"""A run in a folder: started, killed, continued, sampled from, evaluated."""

@@ -1,0 +1,182 @@
+"""What the command line trains: a recipe is plain data, checked, from which a model can be built again."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+from genimg.data.augment import mirror
+from genimg.models import classic, flow, gan, vae
+from genimg.models.diff_augment import POLICIES
+from genimg.system.errors import RunError
+
+#: What can be trained.
+FAMILIES = ("gan", "vae", "flow")
+#: The book's networks, or those of the source text.
+NETWORKS = ("book", "text")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what a run computes. None stands for a default that `complete` fills in.
+
+    Attributes:
+        family: "gan", "vae" or "flow".
+        data: a source of `load_images`, as text.
+        size, channels: of the pictures; channels come from the data.
+        n: how many pictures at most; None takes all (of shapes 10,000).
+        steps, batch, seed: of the training. batch counts pictures over all processes.
+        networks: "book" (upsampling, no batch norm in the discriminator) or "text" (the source text's).
+        norm: of a GAN's generator among the book's networks: "batch" or "group".
+        z_dim, width: length of the noise (a flow has none of its own: its noise is a picture); channels at the first
+            level.
+        lr: of Adam.
+        loss, r1: of a GAN: a name out of `gan.LOSSES`; weight of the penalties R1 and R2.
+        diff_augment: of a GAN: policies of `diff_augment`.
+        beta, sigma: of a VAE: weight of the KL; "optimal" or a positive number.
+        mirror: show pictures mirrored half of the time.
+        background, fit, skip_bad: of a folder, see `folder.load`.
+        fingerprint: of the pictures, so that a run never goes on with others.
+    """
+
+    family: str
+    data: str
+    size: int = 64
+    channels: int = 3
+    n: int | None = None
+    steps: int = 2000
+    batch: int = 64
+    seed: int = 0
+    networks: str = "book"
+    norm: str = "batch"
+    z_dim: int | None = None
+    width: int | None = None
+    lr: float | None = None
+    loss: str | None = None
+    r1: float | None = None
+    diff_augment: tuple[str, ...] = ()
+    beta: float = 1.0
+    sigma: str | float = "optimal"
+    mirror: bool = False
+    background: str = "white"
+    fit: str = "crop"
+    skip_bad: bool = False
+    fingerprint: str = ""
+
+    @classmethod
+    def from_dict(cls, values):
+        """The recipe in a parsed `config.json`.
+
+        Raises:
+            RunError: unknown or missing keys, or values that `check` refuses.
+        """
+        known = {f.name for f in dataclasses.fields(cls)}
+        if not isinstance(values, dict) or values.keys() != known:
+            odd = sorted(set(values) ^ known) if isinstance(values, dict) else [type(values).__name__]
+            raise RunError(f"it is not a recipe of this version: {', '.join(map(str, odd[:5]))}")
+        augmentations = values["diff_augment"]
+        values = values | {"diff_augment": tuple(augmentations) if isinstance(augmentations, list) else augmentations}
+        recipe = cls(**values)
+        try:
+            recipe.check()
+        except TypeError as error:  # a list where a word should be
+            raise RunError(f"it holds a value of the wrong kind ({error})") from None
+        return recipe
+
+    def complete(self):
+        """The recipe with every default filled in and checked.
+
+        Raises:
+            RunError: a value out of range, named with what it may be.
+        """
+        text = self.networks == "text"
+        is_gan = self.family == "gan"
+        defaults = {
+            "z_dim": None if self.family == "flow" else 128 if is_gan or text else 64,
+            "width": 64 if text else 32,
+            "lr": 2e-4 if text else 1e-3,
+            "loss": None if not is_gan else "sigmoid_bce" if text else "relativistic",
+            "r1": None if not is_gan else 0.0 if text else 0.1,
+        }
+        recipe = dataclasses.replace(self, **{k: v for k, v in defaults.items() if getattr(self, k) is None})
+        recipe.check()
+        return recipe
+
+    def check(self):
+        """Hold every setting to its rule.
+
+        Raises:
+            RunError: a setting that no run can have; the message names it and what it may be.
+        """
+        sizes = classic.SIZES if self.networks == "text" else (8, 16, 32, 64, 128, 256)
+        rules = {
+            "family": (self.family in FAMILIES, f"one of {', '.join(FAMILIES)}"),
+            "data": (isinstance(self.data, str) and self.data, "a folder or the name of a source"),
+            "networks": (
+                self.networks == "book" if self.family == "flow" else self.networks in NETWORKS,
+                "book: the source text has no flow" if self.family == "flow" else f"one of {', '.join(NETWORKS)}",
+            ),
+            "norm": (self.norm in gan.NORMS, f"one of {', '.join(gan.NORMS)}"),
+            "size": (_whole(self.size) and self.size in sizes, f"one of {', '.join(map(str, sizes))}"),
+            "channels": (_whole(self.channels) and self.channels in (1, 3), "1 or 3"),
+            "n": (self.n is None or _whole(self.n, 1), "a whole number of at least 1"),
+            "steps": (_whole(self.steps, 1, 10**9), "a whole number from 1 to 1,000,000,000"),
+            "batch": (_whole(self.batch, 2, 65536), "a whole number from 2 to 65,536"),
+            "seed": (_whole(self.seed, 0, 2**31), "a whole number from 0 to 2,147,483,648"),
+            "z-dim": (
+                self.z_dim is None if self.family == "flow" else _whole(self.z_dim, 1, 65536),
+                "left out: a flow's noise is as large as its pictures"
+                if self.family == "flow"
+                else "a whole number from 1 to 65,536",
+            ),  # fmt: skip
+            "width": (_whole(self.width, 4, 1024), "a whole number from 4 to 1,024"),
+            "lr": (_number(self.lr, 0, 1), "a number above 0, up to 1"),
+            "loss": (self.loss is None or self.loss in gan.LOSSES, f"one of {', '.join(gan.LOSSES)}"),
+            "r1": (self.r1 is None or _number(self.r1, 0, 1e6, closed=True), "a number from 0 to 1,000,000"),
+            "diff-augment": (
+                isinstance(self.diff_augment, tuple) and set(self.diff_augment) <= set(POLICIES),
+                f"some of {', '.join(POLICIES)}",
+            ),
+            "beta": (_number(self.beta, 0, 1e6, closed=True), "a number from 0 to 1,000,000"),
+            "sigma": (self.sigma == "optimal" or _number(self.sigma, 0, 1e6), "optimal or a number above 0"),
+            "mirror": (isinstance(self.mirror, bool), "true or false"),
+            "background": (isinstance(self.background, str), "a colour"),
+            "fit": (isinstance(self.fit, str), "crop or pad"),
+            "skip-bad": (isinstance(self.skip_bad, bool), "true or false"),
+            "fingerprint": (isinstance(self.fingerprint, str), "text"),
+        }
+        for name, (holds, may_be) in rules.items():
+            if not holds:
+                value = getattr(self, name.replace("-", "_"))
+                raise RunError(f"--{name} {value if isinstance(value, str) else repr(value)}: it has to be {may_be}")
+
+    def build(self):
+        """A fresh model, its weights drawn from torch's global generator: seed that first."""
+        size, channels, z_dim, width = self.size, self.channels, self.z_dim, self.width
+        text = self.networks == "text"
+        if self.family == "flow":
+            return flow.Flow(size, channels, width, 4 * width, lr=self.lr)
+        if self.family == "vae":
+            options = dict(size=size, channels=channels, lr=self.lr, beta=self.beta, sigma=self.sigma)
+            if text:
+                options |= dict(encoder=classic.Encoder(size, channels, z_dim, width), betas=(0.5, 0.999))
+                options |= dict(decoder=classic.Decoder(size, channels, z_dim, width))
+            return vae.VAE(z_dim=z_dim, width=width, max_width=8 * width, **options)
+        options = dict(loss=self.loss, lr=self.lr, r1=self.r1, r2=self.r1, augment=self.diff_augment or None)
+        if text:
+            options |= dict(betas=(0.5, 0.999), generator=classic.Generator(size, channels, z_dim, width))
+            options |= dict(discriminator=classic.Discriminator(size, channels, width))
+        return gan.GAN(size, channels, z_dim, width, width, 8 * width, every=8, norm=self.norm, **options)
+
+    def transform(self):
+        """What is done to each batch before the model sees it."""
+        return mirror if self.mirror else None
+
+
+def _whole(value, low=None, high=None):
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    return whole and (low is None or value >= low) and (high is None or value <= high)
+
+
+def _number(value, low, high, closed=False):
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return number and (low <= value if closed else low < value) and value <= high

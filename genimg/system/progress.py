@@ -1,0 +1,99 @@
+"""How far a run is, told where the reader looks: terminal, live notebook, built page, log."""
+
+import re
+import sys
+import textwrap
+import time
+
+from genimg.system.notebook import in_notebook
+
+#: Characters of a line in a notebook, fewer than `notebook.WIDTH`: live notebooks have narrower pages.
+WIDTH = 88
+
+
+class Progress:
+    """A bar on a terminal; a line that is replaced in a notebook; one final line where the output is kept (a built
+    page, a log), and before it a line for each call of `log`.
+
+    Args:
+        total: steps of the whole run.
+        label: what the run is called.
+        visible: False shows nothing, as in all but one of several processes.
+        hidden: names of means that are not shown.
+    """
+
+    def __init__(self, total, label, visible=True, hidden=()):
+        self.total, self.label, self.visible = total, label, visible
+        self.first = self.step = 0
+        self.means, self.hidden = {}, hidden
+
+    def __enter__(self):
+        from tqdm import tqdm
+
+        self.started = self.shown = time.perf_counter()
+        self.bar = self.handle = None
+        if not self.visible:
+            return self
+        if in_notebook():
+            from IPython.display import Pretty, display
+
+            self.pretty = Pretty
+            self.handle = display(Pretty(self._wrapped()), display_id=True)
+        elif sys.stderr.isatty():
+            self.bar = tqdm(total=self.total, desc=self.label, leave=False)
+        return self
+
+    def begin(self, step):
+        """The run goes on from this step: speed is counted from here."""
+        self.first = self.step = step
+        if self.bar:
+            self.bar.n = self.bar.initial = step
+
+    def update(self, step, means=()):
+        """So many steps are done; `means` are the losses to show, name -> float."""
+        self.means = dict(means)
+        if self.bar:
+            self.bar.set_postfix_str(self._losses(), refresh=False)
+            self.bar.update(step - self.bar.n)
+        self.step = step
+        if self.handle and time.perf_counter() - self.shown > 0.5:
+            self.shown = time.perf_counter()
+            self.handle.update(self.pretty(self._wrapped()))
+
+    def log(self, step):
+        """A line in a log, where neither bar nor notebook shows the state."""
+        self.step = max(step, self.step)
+        if self.visible and not self.bar and not self.handle and self.step < self.total:
+            print(self._line(), file=sys.stderr, flush=True)
+
+    def say(self, text):
+        """A line of its own, above the bar where there is one."""
+        if self.visible and self.bar:
+            self.bar.write(text, file=sys.stderr)
+        elif self.visible:
+            print(text, file=sys.stderr, flush=True)
+
+    def __exit__(self, kind, *_):
+        if self.bar:
+            self.bar.close()
+        if self.handle:
+            self.handle.update(self.pretty(self._wrapped()))
+        elif kind is None and self.visible and self.step > self.first:
+            print(self._line(), file=sys.stderr)
+
+    def _line(self):
+        seconds, done = time.perf_counter() - self.started, self.step - self.first
+        if self.step < self.total:
+            left = f", {seconds / done * (self.total - self.step):.0f} s to go" if done else ""
+            state = f"step {self.step:,} of {self.total:,}, {seconds:.0f} s{left}"
+        else:
+            state = f"{done:,} steps in {seconds:.0f} s ({1000 * seconds / max(done, 1):.1f} ms each)"
+        return f"{self.label}: {state}" + (f" | {self._losses()}" if self.means else "")
+
+    def _wrapped(self):
+        together = re.sub(" (?=[^ ]+(,|$))", "\N{NO-BREAK SPACE}", self._line())  # a loss and its value
+        lines = textwrap.fill(together, WIDTH, subsequent_indent="    ", break_on_hyphens=False)
+        return lines.replace("\N{NO-BREAK SPACE}", " ")
+
+    def _losses(self):
+        return ", ".join(f"{name} {value:.3g}" for name, value in self.means.items() if name not in self.hidden)

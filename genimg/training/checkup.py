@@ -1,0 +1,211 @@
+"""Looks at what a trained model makes: `diagnose(model, images)`. What can be seen while it trains is `diagnostics`."""
+
+import copy
+
+import torch
+import torch.nn.functional as F
+
+from genimg.data.images import to_floats
+from genimg.measure.metrics import checkerboard
+from genimg.models.model import has_batch_norm
+from genimg.training.diagnostics import Diagnosis
+
+#: At most so many of the training pictures are compared.
+COMPARED = 2000
+#: Larger pictures are compared at this size.
+SIDE = 32
+
+
+@torch.no_grad()
+def diagnose(model, images, n=128, seed=0, transform=None, **sampling):
+    """What is wrong with a trained model's samples, as far as pictures can tell without a network that judges them.
+
+    Args:
+        model: a GAN, VAE or Flow.
+        images: those it was trained on: `Images`, `folder.Stream`, or a uint8 tensor (N, C, H, W).
+        n: how many samples are looked at.
+        seed: of the noise, and of the choice among the images.
+        transform: what `fit` was given.
+        sampling: goes to `model.sample`: steps, solver, labels, guidance.
+
+    Returns:
+        list of `Diagnosis`, empty where nothing is found.
+
+    Raises:
+        ValueError: fewer than eight images or samples.
+    """
+    if n < 8 or len(images) < 8:
+        raise ValueError(f"{len(images)} images and n={n}: of fewer than 8 nothing can be said")
+    generator = torch.Generator().manual_seed(seed)
+    device = model.device()
+    z = model.noise(n, torch.Generator(device).manual_seed(seed))
+    x_fake = model.sample(z=z, **sampling).cpu()
+    x_train = to_floats(_pixels(images, torch.randperm(len(images), generator=generator)[:COMPARED]))
+    found = [
+        _leaning(model, z, sampling),
+        _stale(model, z),
+        _unfinished(model, z, x_fake, sampling),
+        _over_guided(model, z, x_fake, sampling),
+        _memorised(x_fake, x_train),
+        _alike(x_fake, x_train, model),
+        _checkered(x_fake, x_train),
+        _leaked(x_fake, x_train, transform),
+    ]
+    return [one for one in found if one]
+
+
+def _pixels(images, index):
+    if hasattr(images, "pixels_of"):  # a folder that is read as it goes
+        return images.pixels_of(index[:256].tolist())
+    return getattr(images, "pixels", images)[index].cpu()
+
+
+def _leaning(model, z, sampling):
+    """The same z by itself in a small batch, and among others."""
+    k = 4
+    if "labels" in sampling and torch.as_tensor(sampling["labels"]).dim():
+        return None  # each z has its label: it cannot change places
+    first = model.sample(z=z[:k], **sampling)
+    among = model.sample(z=z, **sampling)[:k]
+    lean = ((first - among).square().mean().sqrt() / first.std().clamp_min(1e-6)).item()
+    if lean > 0.05:
+        return Diagnosis(
+            "batch statistics leak",
+            f"in other company the same z gives a picture {lean:.2f} deviations away",
+            "Sample with running statistics (eval mode), or use a norm of one picture alone (norm='group')",
+        )
+
+
+def _stale(model, z):
+    """Averaged weights with the statistics that they have, and with those of a batch of their own."""
+    net = next((model.average[name] for name in ("generator", "decoder") if name in model.average), None)
+    if net is None or not has_batch_norm(net):
+        return None
+    own = copy.deepcopy(net).train()(z)
+    kept = net(z)
+    off = ((own - kept).square().mean().sqrt() / own.std().clamp_min(1e-6)).item()
+    if off > 0.5:
+        return Diagnosis(
+            "stale batch-norm statistics",
+            f"with the statistics of a batch of its own the averaged network draws {off:.2f} deviations otherwise",
+            "An average of weights needs statistics of its own: run some batches through it after training (calibrate)",
+        )
+
+
+def _unfinished(model, z, x_fake, sampling):
+    if "steps" not in sampling:
+        return None
+    finer = model.sample(z=z, **sampling | {"steps": 2 * sampling["steps"]}).cpu()
+    off = ((finer - x_fake).square().mean().sqrt() / finer.std().clamp_min(1e-6)).item()
+    if off > 0.3:
+        return Diagnosis(
+            "too few steps",
+            f"twice as many steps from the same noise end {off:.2f} deviations away",
+            "Take more steps, or the solver 'heun'",
+        )
+
+
+def _over_guided(model, z, x_fake, sampling):
+    if sampling.get("guidance", 1.0) <= 1.0:
+        return None
+    plain = model.sample(z=z, **sampling | {"guidance": 1.0}).cpu()
+    ratio = (_apart(x_fake) / _apart(plain).clamp_min(1e-6)).item()
+    cut = (x_fake.abs() > 0.99).float().mean().item() - (plain.abs() > 0.99).float().mean().item()
+    if ratio < 0.6 or cut > 0.3:
+        return Diagnosis(
+            "guidance too strong",
+            f"neighbouring samples lie {ratio:.2f} times as far apart as without guidance, and {cut:.0%} more of their "
+            "pixels are cut off at black or white",
+            "Lower guidance towards 1; 1.5 to 3 is common",
+        )
+
+
+def _memorised(x_fake, x_train):
+    x, y = _rows(x_fake), _rows(x_train)
+    own = _nearest(y, y, itself=True).median()
+    ratio = (_nearest(x, y).median() / own.clamp_min(1e-6)).item()
+    if own > 0 and ratio < 0.5:
+        return Diagnosis(
+            "memorisation",
+            f"samples lie {ratio:.2f} times as far from the nearest training picture as training pictures from each "
+            "other",
+            "More pictures, augmentation that D sees on both sides (augment=), or fewer steps",
+        )
+
+
+def _alike(x_fake, x_train, model):
+    if not hasattr(model, "discriminator"):  # where a VAE's samples are alike, its decoder does without the code
+        return None
+    ratio = (_apart(x_fake) / _apart(x_train[: len(x_fake)]).clamp_min(1e-6)).item()
+    if ratio < 0.35:
+        return Diagnosis(
+            "mode collapse",
+            f"neighbouring samples lie {ratio:.2f} times as far apart as neighbouring pictures of the data",
+            "Train without momentum (betas=(0.0, 0.99)), and G no faster than D",
+        )
+
+
+def _checkered(x_fake, x_train):
+    if min(x_fake.shape[-2:]) < 16:
+        return None
+    fake, real = checkerboard(x_fake), checkerboard(x_train)
+    if fake > 1.6 * max(real, 1.0):  # 1 is a smooth spectrum, 0.7 is what blurred pictures have
+        return Diagnosis(
+            "checkerboard",
+            f"samples have {fake:.1f} times the power of their neighbours at half a cycle a pixel, the data {real:.1f}",
+            "Upsample and convolve instead of transposed convolutions with a kernel that the stride does not divide",
+        )
+
+
+def _leaked(x_fake, x_train, transform):
+    if transform is None:
+        return None
+    share, of_data = augmented_share(x_fake, x_train, transform), augmented_share(None, x_train, transform)
+    if share > of_data + 0.25:
+        return Diagnosis(
+            "augmentation leak",
+            f"the nearest neighbour is an augmented picture for {share:.0%} of samples, and for {of_data:.0%} of the "
+            "data",
+            "Give the augmentation to GAN(augment=...), which shows it to D on both sides, instead of to fit",
+        )
+
+
+@torch.no_grad()
+def augmented_share(x_fake, x_train, transform):
+    """Of which kind is the nearest neighbour: a picture of the data, or one that `transform` changed?
+
+    Args:
+        x_fake: samples (N, C, H, W), or None: pictures of the data that are not among the neighbours.
+        x_train: (M, C, H, W); a third stays as it is, a third is transformed, a third is left for x_fake=None.
+        transform: as `fit` takes it.
+
+    Returns:
+        share of x_fake, a float, whose nearest neighbour was transformed: near 0 if nothing leaks and the
+        augmentation can be seen.
+    """
+    third = len(x_train) // 3
+    pool = torch.cat([_rows(x_train[:third]), _rows(transform(x_train[third : 2 * third]))])
+    x = x_train[2 * third :] if x_fake is None else x_fake
+    return (torch.cdist(_rows(x), pool).argmin(1) >= third).float().mean().item()
+
+
+def _rows(x):
+    """Pictures (N, C, H, W) -> (N, D), larger ones averaged down."""
+    if x.shape[-1] > SIDE:
+        x = F.adaptive_avg_pool2d(x, SIDE)
+    return x.float().flatten(1)
+
+
+def _nearest(x, y, itself=False):
+    """Distance of each row of x to its nearest in y, (N,)."""
+    distances = torch.cdist(x, y)
+    if itself:
+        distances.fill_diagonal_(float("inf"))
+    return distances.amin(1)
+
+
+def _apart(x):
+    """Median distance of a picture to its nearest other one: what twins make small (Arora and Zhang 2017 count them:
+    https://arxiv.org/abs/1706.08224)."""
+    x = _rows(x)
+    return _nearest(x, x, itself=True).median()

@@ -1,0 +1,291 @@
+"""Is a run healthy? Numbers that training leaves behind, the lines that they should not cross, and what to do then.
+
+While a model trains, `Watch` reads its History; `checkup.py` looks at the samples of a trained one. `fit` does both and
+warns by name with a `TrainingWarning`. The chapter on failures shows each of them happen.
+"""
+
+import contextlib
+import math
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from genimg.system import distributed
+
+#: What a step tells besides losses.
+MEASURES = ("told_apart", "spread", "shift", "code")
+#: Steps from one of these measurements to the next.
+EVERY = 4
+#: Readings of the losses that have to agree before something is said of a run.
+WINDOWS = 3
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is wrong with a run.
+
+    Attributes:
+        name: "discriminator has won", "mode collapse", ...
+        seen: the number that says so.
+        cure: what usually helps.
+    """
+
+    name: str
+    seen: str
+    cure: str
+
+    def __str__(self):
+        return f"{self.name}: {self.seen}. {self.cure}."
+
+
+class TrainingWarning(UserWarning):
+    """A diagnosis, as Python warns of it."""
+
+
+def warn(diagnosis):
+    """Say it where a terminal, a notebook and a log show it."""
+    warnings.warn(TrainingWarning(str(diagnosis)), stacklevel=3)
+
+
+@contextlib.contextmanager
+def expected(*names):
+    """A run that is meant to go wrong: its diagnoses are kept back, and those of these names have to come.
+
+    Yields:
+        list that holds the texts of all diagnoses at the end.
+
+    Raises:
+        AssertionError: one of the names was not diagnosed.
+    """
+    said = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield said
+    for one in caught:
+        if issubclass(one.category, TrainingWarning):
+            said.append(str(one.message))
+        else:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    missing = set(names) - {text.split(":")[0] for text in said}
+    if missing:
+        raise AssertionError(f"{', '.join(sorted(missing))}: expected, and not diagnosed (but: {said})")
+
+
+# What a step shows of itself, measured on the device and without waiting for it; of several processes, on the whole
+# batch.
+
+
+def measures(x, parts):
+    """What the parts of a loss on a batch (N, C, H, W) say of the run: name out of `MEASURES` -> 0-d tensor."""
+    found = {}
+    if "x_fake" in parts:
+        found |= compare_batches(x, parts["x_fake"])
+        found["told_apart"] = told_apart(parts["logit_real"], parts["logit_fake"])
+    if "mu" in parts:
+        found["code"] = code_size(parts["mu"], parts["logvar"])
+    return found
+
+
+@torch.no_grad()
+def compare_batches(x_real, x_fake):
+    """How two batches (N, C, H, W) differ in what needs no discriminator to be seen.
+
+    Returns:
+        dict of 0-d tensors. spread: deviation of the generated pictures around their mean over that of the real ones,
+        1 if they vary as much. shift: root mean squared distance of the two means over the deviation of the real ones,
+        less what the means of N pictures differ by anyway: near 0 for two batches from one distribution. Where all
+        real pictures are the same, there is nothing to compare with: 1 and 0.
+    """
+    both = torch.stack([x_real.flatten(1).float(), x_fake.flatten(1).float()])  # (2, N, D)
+    n = both.shape[1] * distributed.size()
+    means = distributed.mean(both.mean(1))  # (2, D)
+    var_real, var_fake = distributed.mean((both - means[:, None]).square().mean((1, 2))) * n / (n - 1)
+    apart = (means[0] - means[1]).square().mean() - (var_real + var_fake) / n
+    varied = var_real > 1e-8
+    spread, shift = (var_fake / var_real).sqrt(), (apart.clamp_min(0) / var_real).sqrt()
+    return {"spread": torch.where(varied, spread, 1.0), "shift": torch.where(varied, shift, 0.0)}
+
+
+@torch.no_grad()
+def told_apart(logits_real, logits_fake):
+    """Share of pairs (N,) in which the real picture has the larger logit: 0.5 by guessing, 1 if D is never wrong."""
+    return (logits_real > logits_fake).float().mean()
+
+
+@torch.no_grad()
+def code_size(mu, logvar):
+    """Root mean square of codes z ~ q(z | x), (N, z_dim): 1 if together they are spread as the prior is."""
+    return distributed.mean((mu.square() + logvar.exp()).mean()).sqrt()
+
+
+# While it trains.
+
+
+def judged(history, steps):
+    """How many readings of a run of so many steps count.
+
+    Not those of its first fifth, nor those of the first fifty steps: early on, many numbers are far off in any run.
+    """
+    return sum(step > steps / 5 and step >= 50 for step in history.steps)
+
+
+class Watch:
+    """Reads the history of a run each time its losses are read back, and tells each diagnosis once.
+
+    Args:
+        model: the one that trains; asked for its settings only.
+        steps: of the whole run. Its beginning is not judged (see `judged`).
+        pairs: of a real and a generated picture in one reading of `told_apart`; few make it noisy.
+        told: names that need not be told again, as in a run that goes on.
+    """
+
+    def __init__(self, model, steps, pairs=400, told=()):
+        self.model, self.steps, self.pairs, self.told = model, steps, pairs, set(told)
+
+    def look(self, history):
+        """New diagnoses, a list, empty in a healthy run."""
+        read = judged(history, self.steps)
+        if not read:
+            return []
+        series = {
+            name: known[-max(WINDOWS, read // 2) :]
+            for name, values in history.values.items()
+            if len(known := [value for value in values[-read:] if math.isfinite(value)]) >= WINDOWS
+        }
+        found = next(filter(None, (rule(self.model, _Series(series, self.pairs)) for rule in RULES)), None)
+        if found is None or found.name in self.told:
+            return []
+        self.told.add(found.name)
+        return [found]
+
+
+class _Series:
+    """The readings that a rule judges; a number that a model does not measure is NaN, and beyond no line."""
+
+    def __init__(self, values, pairs):
+        self.values = {name: np.array(series) for name, series in values.items()}
+        # what two shares of so many pairs differ by, on average, if D guesses: 2 / sqrt(pi) deviations of a share
+        self.noise = 1 / math.sqrt(math.pi * pairs)
+
+    def mean(self, name):
+        return self.values[name].mean() if name in self.values else math.nan
+
+    def least(self, name):
+        return self.values[name].min() if name in self.values else math.nan
+
+    def most(self, name):
+        return self.values[name].max() if name in self.values else math.nan
+
+    def swing(self, name):
+        """Mean step from one reading to the next, either way."""
+        return np.abs(np.diff(self.values[name])).mean() if name in self.values else math.nan
+
+
+# Lines stand where the failures of the chapter lie beyond them for every seed and the healthy runs of the book do not
+# come near. Each rule looks at all recent readings, so that one bad window says nothing.
+
+
+def _behind(model, recent):
+    if not (recent.most("told_apart") < 0.4 and recent.least("shift") > 0.6) or getattr(model, "wgan", 0):
+        return None
+    seen = f"real pictures get the larger logit in {recent.mean('told_apart'):.0%} of pairs, and the means of both "
+    seen += f"kinds lie {recent.mean('shift'):.1f} deviations apart"
+    weight = max(model.r1, model.r2)
+    if weight > 20:
+        return Diagnosis(
+            "gradient penalty too large", f"{seen}; its weight is {weight:g}", "Try 0.1 to 10, the smaller first"
+        )
+    return Diagnosis("discriminator too weak", seen, "Give it a learning rate and a width no smaller than G's")
+
+
+def _collapse(model, recent):
+    if recent.most("spread") < 0.5:
+        return Diagnosis(
+            "mode collapse",
+            f"generated pictures vary {recent.mean('spread'):.2f} times as much as real ones",
+            "Train without momentum (betas=(0.0, 0.99)), and G no faster than D",
+        )
+
+
+def _won(model, recent):
+    if recent.least("told_apart") > 0.98 and recent.least("shift") > 0.4 and not getattr(model, "wgan", 0):
+        return Diagnosis(
+            "discriminator has won",
+            f"it is right in {recent.mean('told_apart'):.1%} of pairs, and the means of both kinds stay "
+            f"{recent.mean('shift'):.1f} deviations apart",
+            "Leave the minimax loss, give both players one learning rate, or charge D for steepness (r1, r2)",
+        )
+
+
+def _chase(model, recent):
+    if recent.swing("told_apart") > 0.09 + recent.noise and recent.mean("shift") > 0.5:
+        return Diagnosis(
+            "the players chase each other",
+            f"D's share of right pairs changes by {recent.swing('told_apart'):.2f} from one reading to the next",
+            "Train without momentum (betas=(0.0, 0.99)), at a lower learning rate, with penalties (r1, r2)",
+        )
+
+
+def _averaged(model, recent):
+    fixed = isinstance(getattr(model, "sigma", None), int | float) and model.likelihood == "gaussian"
+    kl = recent.mean("kl")  # NaN while there are too few readings
+    if fixed and model.sigma**2 >= 0.9 * model.dims / 2 and not math.isnan(kl):
+        return Diagnosis(
+            "reconstruction averaged over pixels",
+            f"sigma {model.sigma:.3g} is what a mean over {model.dims} dimensions amounts to, and leaves a KL of "
+            f"{kl:.2f} nats",
+            "Sum over the dimensions of a picture, or take sigma='optimal'",
+        )
+
+
+def _collapsed_posterior(model, recent):
+    if recent.most("kl") < 0.5:
+        return Diagnosis(
+            "posterior collapse",
+            f"the code carries {recent.mean('kl'):.2f} nats about its picture",
+            "Lower beta, raise it slowly from 0, or take sigma='optimal'",
+        )
+
+
+def _sigma_ignored(model, recent):
+    if not (isinstance(getattr(model, "sigma", None), int | float) and model.likelihood == "gaussian"):
+        return None
+    # -log p = D/2 log(2 pi sigma^2) + squared error / (2 sigma^2), solved for the error
+    per_dim = 2 * recent.mean("distortion") / model.dims - math.log(2 * math.pi * model.sigma**2)
+    rms = model.sigma * math.sqrt(max(per_dim, 0.0))
+    if model.sigma > 2 * rms:
+        return Diagnosis(
+            "sigma ignored",
+            f"the likelihood allows errors of {model.sigma:g}, reconstructions are off by {rms:.2f}",
+            "Take sigma='optimal': what the error does not need, the KL has been taking from the code",
+        )
+
+
+def _mismatch(model, recent):
+    # At beta = 1 codes wider than the prior are a matter of degree, which samples have to show.
+    if getattr(model, "beta", 1.0) < 0.5 and recent.least("code") > 1.2:
+        return Diagnosis(
+            "prior mismatch",
+            f"codes have a root mean square of {recent.mean('code'):.2f}, the prior that is sampled from of 1",
+            "Raise beta to 1, or sample from a density fitted to the codes",
+        )
+
+
+#: From the more particular to the more general, of which the first that fits is told.
+RULES = (_behind, _collapse, _won, _chase, _averaged, _collapsed_posterior, _sigma_ignored, _mismatch)
+
+
+def check_range(x):
+    """What is wrong with the range of a first batch (N, C, H, W), which models take for [-1, 1]: a list."""
+    low, high = x.amin().item(), x.amax().item()
+    if low < -1.05 or high > 1.05 or low >= 0:
+        return [
+            Diagnosis(
+                "wrong data range",
+                f"the first batch lies in [{low:.3g}, {high:.3g}], the models' outputs in [-1, 1]",
+                "Bytes become floats by x / 127.5 - 1",
+            )
+        ]
+    return []

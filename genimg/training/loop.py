@@ -1,0 +1,233 @@
+"""The one training loop: `fit(model, images, steps=...)`, and `Training`, the same run step by step.
+
+The loop knows no architecture and no loss. It draws batches, sets the learning rate, lets every player move
+(`step.py`), averages weights, keeps the history on the device and reads it back once in a while.
+"""
+
+import dataclasses
+import itertools
+import math
+import time
+
+import torch
+
+from genimg.data.images import batches
+from genimg.system import distributed
+from genimg.system.device import seed_everything
+from genimg.system.progress import Progress
+from genimg.training import checkup, diagnostics
+from genimg.training.history import History, Window
+from genimg.training.step import Stepper
+
+
+class Diverged(FloatingPointError):
+    """Training met a loss that is not a number; the message says which, when and what usually helps."""
+
+
+class Training:
+    """A run that can be advanced step by step, saved at any step, and continued as if nothing had happened.
+
+    Args: as `fit` has them, and `dtype` and `compiled` as `Stepper` has them. The seed is set here.
+
+    Attributes:
+        step: batches done.
+        history: History so far.
+
+    What goes wrong is told as it is diagnosed, by `tell`, which takes a `diagnostics.Diagnosis`.
+    """
+
+    def __init__(
+        self, model, images, steps, batch=64, seed=0, device=None, every=50, half_life=None, schedule="linear",
+        transform=None, dtype=None, compiled=False, tell=diagnostics.warn,
+    ):  # fmt: skip
+        if steps < 1 or batch < 1 or every < 1:
+            raise ValueError(f"steps={steps}, batch={batch}, every={every}: each has to be at least 1")
+        if schedule not in ("linear", "constant"):
+            raise ValueError(f"schedule {schedule!r}; there are linear and constant")
+        self.model, self.images, self.steps, self.batch, self.seed = model, images, steps, batch, seed
+        self.every, self.schedule, self.transform, self.tell = every, schedule, transform, tell
+        self.half_life = half_life or steps * batch / 20
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        seed_everything(seed)
+        self.stepper = Stepper(model, self.device, dtype, compiled)
+        self.step, self.history, self.window, self.stream = 0, History(), Window(), None
+        self.watch = diagnostics.Watch(model, steps, pairs=batch * max(every // diagnostics.EVERY, 1))
+
+    def advance(self):
+        """One batch. Returns the means of the losses where they are read back (each `every` steps), else None.
+
+        Raises:
+            Diverged: a loss is NaN or infinite.
+        """
+        started = time.perf_counter()
+        if self.stream is None:
+            part = (distributed.rank(), distributed.size())
+            self.stream = batches(
+                self.images, self.batch, seed=self.seed, device=self.device, start=self.step, part=part,
+                labelled=self.model.classes > 0,
+            )  # fmt: skip
+        self.stepper.set_rates(rate(self.step, self.steps, self.schedule))
+        x, *labels = next(self.stream) if self.model.classes else (next(self.stream),)
+        x = self.transform(x) if self.transform else x
+        if self.step == 0:
+            self._tell(diagnostics.check_range(x))
+        self.window.add(self.stepper.step(x, *labels))
+        self.step += 1
+        update_average(self.model, decay_after(self.step, self.batch, self.half_life))
+        means = None
+        if self.step % self.every == 0 or self.step == self.steps:
+            means = self.window.read()
+            self.history.add(self.step, means)
+            _stop_if_diverged(means, self.step, self.every, self.stepper.rates)
+            self._tell(self.watch.look(self.history))
+        self.history.seconds += time.perf_counter() - started
+        self.history.images_seen = self.step * self.batch
+        return means
+
+    def _tell(self, diagnoses):
+        for diagnosis in diagnoses:
+            self.history.warned.append(str(diagnosis))
+            if distributed.rank() == 0:
+                self.tell(diagnosis)
+
+    def check_finite(self):
+        """Called before saving: losses are read now and then only, and a save may come between.
+
+        Raises:
+            Diverged: a weight is NaN or infinite.
+        """
+        bad = [name for name, weight in self.model.named_parameters() if not weight.isfinite().all()]
+        if bad:
+            raise Diverged(
+                f"weights stopped being finite by step {self.step}, {bad[0]} among them. What was saved before is "
+                f"kept. Usual causes: a learning rate too high (it is {max(self.stepper.rates.values()):g}: try a "
+                f"third), a penalty's weight too large."
+            )
+
+    def finish(self):
+        """Make the averages ready for use: batch-norm statistics are estimated anew. Changes nothing in training."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+        stream = batches(self.images, min(self.batch, len(self.images)), seed=self.seed, device=self.device)
+        try:
+            self.model.calibrate(itertools.islice(stream, 20))
+        finally:
+            stream.close()
+
+    def diagnose(self):
+        """Look at the samples of a run that is done, and tell what is wrong with them.
+
+        Not where something was told before, of which bad samples would be a consequence; and not those of a flow,
+        which cost many passes. `genimg.diagnose` does it on request.
+        """
+        judged = diagnostics.judged(self.history, self.steps)
+        if judged >= diagnostics.WINDOWS and self.model.quick and not self.history.warned:
+            self._tell(checkup.diagnose(self.model, self.images, transform=self.transform))
+
+    def state_dict(self):
+        """All that the next step depends on, in plain containers and tensors (`torch.load` with weights_only)."""
+        return {
+            "step": self.step,
+            "model": self.model.state_dict(),
+            "optimisers": self.stepper.state_dict(),
+            "window": self.window.state_dict(),
+            "history": dataclasses.asdict(self.history),
+            "random": torch.get_rng_state(),
+            "random_gpu": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+        }
+
+    def load_state_dict(self, state):
+        """Go on from a `state_dict`.
+
+        Raises:
+            KeyError, RuntimeError, ValueError: it belongs to another model.
+        """
+        if not (isinstance(state["step"], int) and 0 <= state["step"] <= self.steps):
+            raise ValueError(f"step {state['step']} of {self.steps}")
+        if any(len(series) != len(state["history"]["steps"]) for series in state["history"]["values"].values()):
+            raise ValueError("a history of unequal lengths")
+        self.model.load_state_dict(state["model"])
+        self.stepper.load_state_dict(state["optimisers"], state["step"])
+        self.window.load_state_dict(state["window"], self.device)
+        self.history = History(**state["history"])
+        self.watch.told = {text.split(":")[0] for text in self.history.warned}
+        self.step, self.stream = state["step"], None
+        torch.set_rng_state(state["random"].cpu())
+        if state["random_gpu"] is not None and self.device.type == "cuda":
+            torch.cuda.set_rng_state(state["random_gpu"].cpu(), self.device)
+
+
+def fit(
+    model, images, steps, batch=64, seed=0, device=None, every=50, half_life=None, schedule="linear", transform=None,
+    callback=None, label="training",
+):  # fmt: skip
+    """Train a model on pictures; the model's averaged weights are ready for `sample` when it returns.
+
+    Args:
+        model: a GAN, VAE or Flow.
+        images: `Images`, `folder.Stream`, or a uint8 tensor (N, C, H, W).
+        steps: how many batches.
+        batch: pictures in a batch, over all processes together.
+        seed: of the batches' order and of the noise the model draws.
+        device: None takes the GPU where there is one.
+        every: how often, in steps, the losses are read back.
+        half_life: of the weight average, in pictures; None takes a twentieth of the run.
+        schedule: "linear" lowers the learning rate to a tenth over the run, "constant" leaves it.
+        transform: applied to every batch (N, C, H, W) in [-1, 1], for augmentation.
+        callback: function (step, model), called after each reading of the losses; it must not train the model.
+        label: what the progress line calls the run.
+
+    Returns:
+        History of the means of every named loss.
+
+    Raises:
+        Diverged: a loss is NaN or infinite.
+        ValueError: an argument out of range.
+
+    Warns:
+        TrainingWarning: the run does not look healthy; the text names what is wrong, the number that says so, and what
+            usually helps (see `diagnostics` and `checkup`).
+    """
+    training = Training(model, images, steps, batch, seed, device, every, half_life, schedule, transform)
+    with Progress(steps, label, hidden=diagnostics.MEASURES) as progress:
+        while training.step < steps:
+            means = training.advance()
+            if means is not None:
+                progress.update(training.step, means)
+                if callback:
+                    callback(training.step, model)
+    training.finish()
+    training.diagnose()
+    return training.history
+
+
+def rate(step, steps, schedule):
+    """The learning rate's factor: 1 at the start; "linear" falls to 0.1 at the end."""
+    return 1.0 if schedule == "constant" else 1.0 - 0.9 * step / steps
+
+
+@torch.no_grad()
+def update_average(model, decay):
+    """average <- decay * average + (1 - decay) * weights. Buffers are left alone: `Model.calibrate` makes them."""
+    for name, average in model.average.items():
+        olds, news = list(average.parameters()), list(model.get_submodule(name).parameters())
+        torch._foreach_lerp_(olds, news, 1 - decay)
+
+
+def decay_after(step, batch, half_life):
+    """Weight of the old average after `step` batches, for a half-life in pictures.
+
+    Early on it is a plain mean of what was seen so far, so that the random start does not linger.
+    """
+    return min(0.5 ** (batch / half_life), 1 - 1 / step)
+
+
+def _stop_if_diverged(means, step, every, rates):
+    bad = [name for name, value in means.items() if not math.isfinite(value)]
+    if bad:
+        shown = ", ".join(f"{name} {value:.4g}" for name, value in means.items())
+        raise Diverged(
+            f"{' and '.join(bad)} stopped being finite between steps {max(step - every, 0) + 1} and {step} ({shown}). "
+            f"Usual causes: pictures outside [-1, 1], a learning rate too high (it is {max(rates.values()):g}: try a "
+            f"third), a penalty's weight too large. The model holds the weights it diverged with: build it anew."
+        )
