@@ -1,8 +1,8 @@
 """What pytest needs for the whole book: long chapters first, one thread each, executed copies kept for the site.
 
 A chapter with broken claims fails when it is through, and names them all. So does one in which `fit` warns of a run,
-unless the chapter says that this was to be expected (`genimg.diagnostics.expected`): readers would see the warning,
-and healthy runs must not have one. Figures have no letters but those of the font that matplotlib ships.
+unless the chapter says that this was to be expected (`diagnostics.expected`): readers would see the warning, and
+healthy runs must not have one. Figures have no letters but those of the font that matplotlib ships.
 """
 
 import sys
@@ -17,7 +17,7 @@ import executed  # sets one thread for each kernel, so it comes before torch
 from nbmake.nb_result import NotebookError
 from nbmake.nb_run import NotebookRun
 
-from genimg import claims, trials
+from genimg.book import claims, trials
 
 settings.register_profile("book", deadline=None)  # no test depends on the clock
 settings.load_profile("book")

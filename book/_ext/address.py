@@ -37,7 +37,7 @@ if found is None:
     if done.returncode:
         raise ImportError(f"genimg could not be installed. pip says:\\n{done.stdout}")
     invalidate_caches()
-elif not any(Path(folder, "exercises").exists() for folder in found.submodule_search_locations or ()):
+elif not any(Path(folder, "book").exists() for folder in found.submodule_search_locations or ()):
     raise ImportError(f"Not the book's: {found}. Remove it (pip uninstall genimg), restart, and run this cell again.")
 """.rstrip().replace("ADDRESS", REPOSITORY)
 

@@ -1,4 +1,4 @@
-"""What the page of `genimg`'s public names needs beside Sphinx's own autodoc, napoleon and viewcode.
+"""What the page of `genimg`'s public names needs beside Sphinx's own autodoc, napoleon and viewcode, which do the rest.
 
 The package's docstrings are plain text in Google's style, in which backticks are the only markup; formulas are full of
 characters that reStructuredText would take for more. Constants, too, get a link to their source, and show their values

@@ -1,7 +1,8 @@
 """What a page says of itself elsewhere: a description for search engines, and a card where a link to it is shared.
 
 The description is the page's own first paragraph. The card is a picture of 1,200 by 630 pixels, made at each build from
-the page's title and its first figure. No page loads it: only its address stands in the page.
+the page's title and its first figure. No page loads it: only its address stands in the page. (sphinxext-opengraph draws
+cards of text alone.)
 """
 
 import base64

@@ -2,7 +2,7 @@
 
 A chapter's `genimg.claim(...)` leaves its data in the executed copy. A page shows each as a box that a link can lead
 to; a page with a broken claim, or with a cell that stopped it, says so at its top. The build goes on to its end, then
-warns of all that was broken, which makes its exit code 1 under `-W`.
+warns of all that was broken, which makes its exit code 1 under `-W`. No extension knows claims.
 """
 
 import html

@@ -1,4 +1,7 @@
-"""The notebooks that the site offers for download: the chapters as committed, with the outputs that the pages show."""
+"""The notebooks that the site offers for download: the chapters as committed, with the outputs that the pages show.
+
+MyST-NB and the theme offer the sources only, which have none.
+"""
 
 import json
 from pathlib import Path

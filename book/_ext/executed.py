@@ -6,7 +6,8 @@ place (conftest.py), so that a build after the tests executes nothing again. A c
 copy too, with the outputs up to there; what was broken, `claims` tells.
 
 A copy's name holds a hash of everything its outputs depend on: the code cells, genimg, the pins, the files beside the
-chapters, Python, the libraries and the environment. An edit of prose keeps the hash, any other changes it.
+chapters, Python, the libraries and the environment. An edit of prose keeps the hash, any other changes it. (MyST-NB by
+jupyter-cache keys on cells alone, and so shows what an older genimg computed.)
 """
 
 import asyncio

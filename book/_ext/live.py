@@ -2,9 +2,9 @@
 
 A chapter's `genimg.live.Live` outputs carry a picture, models and settings. The page shows the picture as a figure
 like any other, its poster, inside an element of class `explorer`; a module brings the element to life when the reader
-comes near. What the explorers load comes from book/_live and from npm, at versions and hashes that package-lock.json
-pins, and lies on the site itself. Where npm does not run the site is built all the same: the posters then stay what
-they are.
+comes near (sphinx-thebe would need a server). What the explorers load comes from book/_live and from npm, at versions
+and hashes that package-lock.json pins, and lies on the site itself. Where npm does not run the site is built all the
+same: the posters then stay what they are.
 """
 
 import base64

@@ -2,6 +2,7 @@
 
 Each chapter ends with `genimg.stamp()`, whose output holds what it tells as data too. The directive `ran` shows these
 data of all executed copies, or of all records, as the site is built; so nothing on that page is written by hand.
+(MyST-NB's nb-exec-table knows seconds by the clock alone.)
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What the theme and MyST-NB put into pages and this book does without, and what they leave undone."""
+"""What the theme and MyST-NB put into pages and this book does without, or leave undone, and have no option for."""
 
 import re
 from pathlib import Path
