@@ -102,4 +102,4 @@ def _load():
     import importlib
 
     for chapter in CHAPTERS:
-        importlib.import_module(f"genimg.exercises.{chapter}")
+        importlib.import_module(f"{__name__}.{chapter}")
