@@ -4,6 +4,7 @@ These names are its face. Each is imported when it is first used.
 """
 
 import importlib
+from typing import Any
 
 #: Name -> where it lies.
 _PLACES = {
@@ -19,12 +20,12 @@ _PLACES = {
 __all__ = sorted(_PLACES)
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"genimg has no {name!r}; its names are {', '.join(__all__)}")
     place = importlib.import_module(_PLACES[name])
     return place if _PLACES[name].endswith(f".{name}") else getattr(place, name)
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return __all__

@@ -6,6 +6,8 @@ Errors that have a way out are one line on stderr and exit code 2; Ctrl-C saves 
 import argparse
 import os
 import sys
+from collections.abc import Sequence
+from typing import NoReturn
 
 import torch
 
@@ -25,14 +27,14 @@ examples:
 
 
 class _Parser(argparse.ArgumentParser):
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         sys.stderr.write(f"genimg: {' '.join(message.split())} ({self.prog} --help tells more)\n")
         raise SystemExit(2)
 
 
-def parser():
+def parser() -> argparse.ArgumentParser:
     """The command line's parser: its defaults and its help are the reference."""
-    p = _Parser(
+    p: argparse.ArgumentParser = _Parser(
         prog="python -m genimg",
         description="Train a generator on pictures, sample from it, measure it. A part of the book Images from Noise.",
         epilog=EXAMPLES,
@@ -48,11 +50,11 @@ def parser():
     return p
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code."""
     options = parser().parse_args(arguments)
 
-    def tell(error, way_out=""):
+    def tell(error: BaseException | str, way_out: str = "") -> int:
         rank = f" (process {os.environ['RANK']})" if int(os.environ.get("WORLD_SIZE", "1")) > 1 else ""
         print(f"genimg{rank}: {' '.join(str(error).split())}{way_out}", file=sys.stderr)
         return 2

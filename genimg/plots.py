@@ -3,14 +3,21 @@
 Every function draws into `ax` (or a new figure) and returns the axes.
 """
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
 import numpy as np
 import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: Okabe and Ito's colours, told apart by colour-blind readers, on light and dark grounds alike.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F", "#000000")
 
 
-def use_style():
+def use_style() -> None:
     """Set matplotlib's defaults for the whole book; in a notebook, figures get twice the pixels."""
     import matplotlib as mpl
 
@@ -20,7 +27,7 @@ def use_style():
             "figure.dpi": 100,
             "figure.constrained_layout.use": True,
             "figure.facecolor": "white",
-            "axes.prop_cycle": mpl.cycler(color=COLOURS),
+            "axes.prop_cycle": mpl.rcsetup.cycler(color=COLOURS),
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.grid": True,
@@ -39,14 +46,14 @@ def use_style():
     set_matplotlib_formats("retina")
 
 
-def as_array(x):
+def as_array(x: Tensor | np.ndarray) -> np.ndarray:
     """(N, C, H, W) floats in [-1, 1] or uint8 -> NumPy (N, H, W, 3) floats in [0, 1]."""
     x = torch.as_tensor(x).detach().cpu()
     x = x.float() / 255 if x.dtype == torch.uint8 else ((x.float() + 1) / 2).clamp(0, 1)
     return x.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).numpy()
 
 
-def tile(x, columns, gap=1):
+def tile(x: Tensor | np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
     """Pictures in rows with a white gap between: (N, C, H, W) -> one array (rows, columns, 3) in [0, 1]."""
     pictures = as_array(x)
     n, height, width, _ = pictures.shape
@@ -58,7 +65,10 @@ def tile(x, columns, gap=1):
     return sheet
 
 
-def grid(x, columns=8, title=None, ax=None, width=None):
+def grid(
+    x: Tensor | np.ndarray, columns: int = 8, title: str | None = None, ax: "Axes | None" = None,
+    width: float | None = None,
+) -> "Axes":  # fmt: skip
     """Pictures (N, C, H, W), in [-1, 1] or uint8, in rows of `columns`, pixels shown as squares.
 
     Args:
@@ -77,7 +87,7 @@ def grid(x, columns=8, title=None, ax=None, width=None):
     return ax
 
 
-def rows(named, columns=8, width=7.0):
+def rows(named: Mapping[str, Tensor], columns: int = 8, width: float = 7.0) -> np.ndarray:
     """Rows of pictures under one another, each with its name at the left: {"data": (N, C, H, W), ...}."""
     import matplotlib.pyplot as plt
 
@@ -96,7 +106,19 @@ def rows(named, columns=8, width=7.0):
     return axes[:, 0]
 
 
-def curves(history, names, ax=None, ylabel="loss (nats)", labels=None):
+class Recorded(Protocol):
+    """What `curves` draws, as a `History` is: the steps, and by name an array with a value for each."""
+
+    steps: list[int]
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        """Values of a name."""
+
+
+def curves(
+    history: Recorded, names: Sequence[str], ax: "Axes | None" = None, ylabel: str = "loss (nats)",
+    labels: Sequence[str] | None = None,
+) -> "Axes":  # fmt: skip
     """Means of named losses against the step."""
     import matplotlib.pyplot as plt
 
@@ -112,7 +134,7 @@ def curves(history, names, ax=None, ylabel="loss (nats)", labels=None):
     return ax
 
 
-def between(z_from, z_to, steps=8):
+def between(z_from: Tensor, z_to: Tensor, steps: int = 8) -> Tensor:
     """Points from one z to the other on the arc that keeps its length typical of N(0, I): (steps, *z.shape).
 
     Straight lines between Gaussian vectors pass through lengths that noise never has (White 2016,
@@ -126,7 +148,7 @@ def between(z_from, z_to, steps=8):
     return (torch.sin((1 - t) * angle) * z_from + torch.sin(t * angle) * z_to) / torch.sin(angle)
 
 
-def interpolation(decode, ends, steps=8, ax=None):
+def interpolation(decode: Callable[[Tensor], Tensor], ends: Tensor, steps: int = 8, ax: "Axes | None" = None) -> "Axes":
     """One row of pictures for each pair of ends: decode(z) -> (N, C, H, W) along `between` two z.
 
     Args:
@@ -136,25 +158,28 @@ def interpolation(decode, ends, steps=8, ax=None):
     return grid(interpolated(decode, ends, steps), columns=steps, ax=ax)
 
 
-def interpolated(decode, ends, steps=8):
+def interpolated(decode: Callable[[Tensor], Tensor], ends: Tensor, steps: int = 8) -> Tensor:
     """The pictures of `interpolation`, (pairs * steps, C, H, W)."""
     return decode(torch.cat([between(a, b, steps) for a, b in ends]))
 
 
-def scatter2d(points, colour=None, ax=None, size=6, labels=("$z_1$", "$z_2$"), names=()):
+def scatter2d(
+    points: Tensor | np.ndarray, colour: Tensor | np.ndarray | None = None, ax: "Axes | None" = None, size: float = 6,
+    labels: tuple[str, str] = ("$z_1$", "$z_2$"), names: Sequence[str] = (),
+) -> "Axes":  # fmt: skip
     """Points (N, 2), coloured by class; the classes' names are written once, beside the axes."""
     import matplotlib.pyplot as plt
 
     ax = ax or plt.subplots(figsize=(4.6, 4.0))[1]
-    points = torch.as_tensor(points).detach().cpu().numpy()
+    x, y = torch.as_tensor(points).detach().cpu().numpy().T
     if colour is None:
-        ax.scatter(*points.T, s=size, lw=0, alpha=0.6)
+        ax.scatter(x, y, s=size, lw=0, alpha=0.6)
     else:
         colour = torch.as_tensor(colour).cpu().numpy()
         palette = plt.get_cmap("tab10")
         for k in np.unique(colour):
-            label = names[k] if names else str(k)
-            ax.scatter(*points[colour == k].T, s=size, lw=0, alpha=0.7, color=palette(int(k) % 10), label=label)
+            own, label = colour == k, names[k] if names else str(k)
+            ax.scatter(x[own], y[own], s=size, lw=0, alpha=0.7, color=palette(int(k) % 10), label=label)
         ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=2)
     ax.set_aspect("equal", "datalim")
     ax.set_xlabel(labels[0])

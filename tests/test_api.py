@@ -13,7 +13,13 @@ from test_conventions import BOOK, README
 import genimg
 
 PAGE = (BOOK / "api.md").read_text("utf-8")
-MODULES = [module.name for module in pkgutil.iter_modules(genimg.__path__) if not module.name.startswith("_")]
+ROOMS = ("system", "data", "models", "measure", "training", "runs", "book")
+#: All modules but the rooms themselves, the command line's entry, records, and the checks of single chapters.
+MODULES = [
+    name
+    for name in (module.name.removeprefix("genimg.") for module in pkgutil.walk_packages(genimg.__path__, "genimg."))
+    if name not in (*ROOMS, "__main__", "recorded") and not name.startswith("book.exercises.")
+]
 
 
 def own(name):
@@ -50,20 +56,31 @@ def test_every_public_name_is_described(name):
     assert not without_description(name)
 
 
-def test_the_page_has_every_module_in_the_order_of_readme():
-    on_page = re.findall(r"^\.\. automodule:: genimg\.(\w+)$", PAGE, re.MULTILINE)
-    headings = re.findall(r"^### `genimg\.(\w+)`$", PAGE, re.MULTILINE)
-    row = next(line for line in README.read_text("utf-8").splitlines() if line.startswith("| `genimg/`"))
-    assert on_page == headings == re.findall(r"`(\w+)`", row)
+def test_the_page_has_every_module_room_by_room():
+    on_page = re.findall(r"^\.\. automodule:: genimg\.([\w.]+)$", PAGE, re.MULTILINE)
+    assert on_page == re.findall(r"^### `genimg\.([\w.]+)`$", PAGE, re.MULTILINE)
     assert sorted(on_page) == sorted(MODULES)
+    assert tuple(dict.fromkeys(name.split(".")[0] for name in on_page)) == (*ROOMS, "plots")
+    assert re.findall(r"^## .+: `(\w+)`$", PAGE, re.MULTILINE) == [*ROOMS, "plots"]
 
 
-def test_the_page_has_every_short_name():
-    short = {name for name in genimg.__all__ if not inspect.ismodule(getattr(genimg, name))}
-    rows = re.findall(r"^\| `genimg\.(\w+)` \| \{py:\w+\}`[\w.]+ <genimg\.(\w+)\.(\w+)>` \|$", PAGE, re.MULTILINE)
-    assert {name for name, *_ in rows} == short
-    for name, module, key in rows:
-        assert getattr(genimg, name) is getattr(importlib.import_module(f"genimg.{module}"), key)
+def test_readmes_tree_has_every_module_in_its_room():
+    tree = re.search(r"^genimg/\n(.*?)^```", README.read_text("utf-8"), re.MULTILINE | re.DOTALL)[1]
+    assert len(tree.splitlines()) < 40
+    blocks = dict(re.findall(r"^  (\w+)/? (.*?)(?=^  \w|\Z)", tree, re.MULTILINE | re.DOTALL))
+    assert [name for name in blocks if name != "plots"] == list(ROOMS)
+    for name in MODULES:
+        room, *inside = name.split(".")
+        assert room in blocks and (not inside or inside[0] in re.findall(r"\w+", blocks[room])), name
+
+
+def test_the_page_has_every_public_name():
+    rows = re.findall(r"^\| `genimg\.(\w+)` \| \{py:(\w+)\}`[\w.]+ <genimg\.([\w.]+)>` \|$", PAGE, re.MULTILINE)
+    assert {name for name, *_ in rows} == set(genimg.__all__)
+    for name, role, place in rows:
+        module, _, key = ("", "", "") if role == "mod" else place.rpartition(".")
+        thing = importlib.import_module(f"genimg.{place}") if role == "mod" else None
+        assert getattr(genimg, name) is (thing or getattr(importlib.import_module(f"genimg.{module}"), key))
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ import os
 import pytest
 import torch
 
-import genimg
 from genimg import flow, gan, metrics, oracle, shapes, vae
-from genimg.training.loop import Training
 from genimg.models.flow import Flow
 from genimg.models.gan import GAN
 from genimg.models.vae import VAE
+from genimg.system.device import seed_everything
+from genimg.training.loop import Training
 
 pytestmark = pytest.mark.gpu
 DEVICE = torch.device(os.environ.get("GENIMG_DEVICE", "cpu"))
@@ -40,7 +40,7 @@ def exact():
 
 
 def trained(build, steps=4, **options):
-    genimg.runtime.seed_everything(0)
+    seed_everything(0)
     run = Training(build(), PIXELS, 20, 16, device=DEVICE, dtype=torch.float32, **options)
     for _ in range(steps):
         run.advance()
@@ -54,7 +54,7 @@ def drawn(*shape, seed=0):
 def gan_losses(model, x):
     x_fake = model.generator(drawn(len(x), 8).to(x)).to(x)
     logits_real, logits_fake = model.discriminator(x), model.discriminator(x_fake)
-    return model.d_loss(logits_real, logits_fake).mean() + model.g_loss(logits_real, logits_fake).mean()
+    return model.loss_of_d(logits_real, logits_fake).mean() + model.loss_of_g(logits_real, logits_fake).mean()
 
 
 def vae_losses(model, x):
@@ -73,7 +73,7 @@ def flow_losses(model, x):
     (FAMILIES[0], gan_losses), (FAMILIES[1], vae_losses), (FAMILIES[2], flow_losses),
 ), ids=("gan", "vae", "flow"))  # fmt: skip
 def test_losses_and_their_gradients_are_those_of_a_cpu_in_64_bits(build, losses):
-    genimg.runtime.seed_everything(0)
+    seed_everything(0)
     model = build()
     found = []
     for device, dtype in (("cpu", torch.float64), (DEVICE, torch.float32)):
@@ -124,9 +124,9 @@ def test_training_lowers_what_it_lowers(build):
     name = "loss_d" if isinstance(run.model, GAN) else "loss"
     x = X[:16].to(DEVICE)
     if isinstance(run.model, GAN):
-        losses = [run.model.d_step(x)[name].item() for _ in range(40)]
+        losses = [run.stepper.move("d", x)[name].mean().item() for _ in range(40)]
     else:
-        losses = [run.model.step(x)[name].item() for _ in range(40)]
+        losses = [run.stepper.step(x)[name].item() for _ in range(40)]
     assert sum(losses[-5:]) < sum(losses[:5])
 
 

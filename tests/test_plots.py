@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from genimg import plots
-from genimg.training.loop import History
+from genimg.training.history import History
 
 mpl.use("Agg")
 

@@ -10,14 +10,19 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
 from genimg.system.device import cpu_seconds, device_name, peak_memory_gb, precision_name, seed_everything
 from genimg.system.notebook import in_notebook, put_out
+
+_T = TypeVar("_T")
 
 #: A laptop's scale, and a GPU's.
 SCALES = ("cpu", "gpu")
@@ -46,11 +51,11 @@ class Run:
     started: float = field(default_factory=time.perf_counter)
     cpu_started: float = field(default_factory=lambda: cpu_seconds())
 
-    def pick(self, cpu, gpu):
+    def pick(self, cpu: _T, gpu: _T) -> _T:
         """The value for this run's scale."""
         return {"cpu": cpu, "gpu": gpu}[self.scale]
 
-    def generator(self, offset=0):
+    def generator(self, offset: int = 0) -> torch.Generator:
         """A `torch.Generator` on the run's device, seeded with seed + offset."""
         return torch.Generator(self.device).manual_seed(self.seed + offset)
 
@@ -58,7 +63,7 @@ class Run:
 _current: Run | None = None
 
 
-def setup(seed=0, minutes=None, memory_gb=None):
+def setup(seed: int = 0, minutes: float | None = None, memory_gb: float | None = None) -> Run:
     """Start a run: seed everything, choose device and scale, set the figures' style, print one line.
 
     The environment overrides: `GENIMG_SCALE` (cpu or gpu) the scale, `GENIMG_SEED` the seed, `GENIMG_PRECISION`
@@ -86,16 +91,15 @@ def setup(seed=0, minutes=None, memory_gb=None):
         from genimg import plots
 
         plots.use_style()
-    budget = ", ".join(
-        part for part in (minutes and f"{minutes:g} min", memory_gb and f"{memory_gb:g} GB of memory") if part
-    )
+    stated = {"min": minutes, "GB of memory": memory_gb}
+    budget = ", ".join(f"{value:g} {unit}" for unit, value in stated.items() if value)
     threads = "" if device.type == "cuda" else f", {torch.get_num_threads()} thread(s)"
     where = f"{device_name(device)}{threads}, {precision} | scale {scale} | seed {seed}"
     print(where + (f" | budget {budget}" if budget else ""))
     return _current
 
 
-def show(*objects):
+def show(*objects: Callable[..., object] | ModuleType) -> None:
     """Print the library's own source of functions, classes or modules into the page, so that text and code agree."""
     text = "\n\n".join(textwrap.dedent(inspect.getsource(o)).rstrip() for o in objects)
     if in_notebook():
@@ -106,7 +110,7 @@ def show(*objects):
         print(text)
 
 
-def stamp():
+def stamp() -> None:
     """Print what produced the page: commit, versions, device, seed, scale, seconds, peak memory and date.
 
     In a notebook the output carries the same as data (media type `STAMP`), which the site's page "What ran" gathers.
@@ -125,7 +129,7 @@ def stamp():
         raise MemoryError(f"this run peaked at {peak:.2f} GB; its budget says {budget:g} GB")
 
 
-def _told(run):
+def _told(run: Run) -> dict[str, Any]:
     """What `stamp` tells of a run, as JSON knows it; None for what was not stated or cannot be known."""
     peak = peak_memory_gb()
     return {
@@ -149,7 +153,7 @@ def _told(run):
     }
 
 
-def _in_words(told):
+def _in_words(told: dict[str, Any]) -> str:
     """The stamp as lines of text."""
     budget = told["budget_minutes"] and 60 * told["budget_minutes"]
     of_minutes = f" (budget {budget:g} s)" if budget else ""
@@ -169,12 +173,12 @@ def _in_words(told):
     return "\n".join(f"{name:9s}{value}" for name, value in lines.items())
 
 
-def is_over(told):
+def is_over(told: dict[str, Any]) -> bool:
     """Whether a run at cpu scale took more processor time than its budget, by what its stamp tells."""
     return told["scale"] == "cpu" and told["cpu_seconds"] > 60 * (told["budget_minutes"] or math.inf)
 
 
-def commit():
+def commit() -> str:
     """Short commit of the checkout that genimg runs from, "+" if it has changes, or of the repository that pip took.
 
     "unknown" where neither is known.
@@ -183,7 +187,7 @@ def commit():
     if not (checkout / ".git").exists():  # asked there, git would tell of a repository around the environment
         return _installed_commit() or "unknown"
 
-    def git(*arguments):
+    def git(*arguments: str) -> str:
         return subprocess.run(
             ["git", "-C", str(checkout), *arguments], capture_output=True, text=True, check=True
         ).stdout.strip()
@@ -194,7 +198,7 @@ def commit():
         return "unknown"
 
 
-def _seed_from_environment(seed):
+def _seed_from_environment(seed: int) -> int:
     text = os.environ.get("GENIMG_SEED")
     if not text:
         return seed
@@ -204,7 +208,7 @@ def _seed_from_environment(seed):
         raise ValueError(f"GENIMG_SEED is {text!r}; it has to be a whole number") from None
 
 
-def _installed_commit():
+def _installed_commit() -> str | None:
     """What pip noted of an installation from a repository, None of any other (PEP 610)."""
     from importlib.metadata import PackageNotFoundError, distribution
 
@@ -212,13 +216,13 @@ def _installed_commit():
         installed = distribution("genimg")
     except PackageNotFoundError:
         return None
-    if Path(installed.locate_file("genimg")) != Path(__file__).parents[1]:
+    if Path(str(installed.locate_file("genimg"))) != Path(__file__).parents[1]:
         return None
     note = json.loads(installed.read_text("direct_url.json") or "{}")
     return note.get("vcs_info", {}).get("commit_id", "")[:7]
 
 
-def _version():
+def _version() -> str:
     from importlib.metadata import PackageNotFoundError, version
 
     try:

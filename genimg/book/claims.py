@@ -2,6 +2,8 @@
 
 import math
 import textwrap
+from collections.abc import Mapping
+from typing import Any, SupportsFloat
 
 from genimg.system.notebook import WIDTH, put_out
 
@@ -9,7 +11,10 @@ from genimg.system.notebook import WIDTH, put_out
 CLAIM = "application/vnd.genimg.claim+json"
 
 
-def claim(sentence, value, *, below=None, above=None, controls=None, no_control=None):
+def claim(
+    sentence: str, value: SupportsFloat, *, below: SupportsFloat | None = None, above: SupportsFloat | None = None,
+    controls: Mapping[str, SupportsFloat] | None = None, no_control: str | None = None,
+) -> None:  # fmt: skip
     """State what a run showed, beside what would show that it means nothing; prints one line.
 
     A claim holds if its value is strictly within its bounds and every control is not. A broken one does not stop the
@@ -28,22 +33,23 @@ def claim(sentence, value, *, below=None, above=None, controls=None, no_control=
     """
     if not isinstance(sentence, str) or not sentence.strip():
         raise ValueError(f"a claim starts with its sentence; {sentence!r} is none")
-    below, above = _number("below", below), _number("above", above)
+    below = None if below is None else _number("below", below)
+    above = None if above is None else _number("above", above)
     if below is None and above is None:
         raise ValueError(f"the claim {sentence!r} needs below=..., above=... or both")
     if below is not None and above is not None and not above < below:
         raise ValueError(f"no number is above {above:g} and below {below:g}, as the claim {sentence!r} asks")
     value = _number("the value", value)
-    controls = {str(name): _number(f"the control {name!r}", v) for name, v in (controls or {}).items()}
+    others = {str(name): _number(f"the control {name!r}", v) for name, v in (controls or {}).items()}
     told = {
-        "sentence": sentence, "value": value, "below": below, "above": above, "controls": controls,
-        "no_control": no_control, "held": is_held(value, controls, below, above),
+        "sentence": sentence, "value": value, "below": below, "above": above, "controls": others,
+        "no_control": no_control, "held": is_held(value, others, below, above),
     }  # fmt: skip
     told = {name: _json(v) for name, v in told.items()}
     put_out(in_words(told), CLAIM, told)
 
 
-def is_within(value, below, above):
+def is_within(value: float | None, below: float | None, above: float | None) -> bool:
     """Whether a number is strictly within bounds, of which one may be None; NaN, infinity and None never are."""
     return (
         value is not None
@@ -53,12 +59,14 @@ def is_within(value, below, above):
     )
 
 
-def is_held(value, controls, below, above):
+def is_held(
+    value: float | None, controls: Mapping[str, float | None], below: float | None, above: float | None
+) -> bool:
     """Whether the value is within the bounds and no control (name -> number) is."""
     return is_within(value, below, above) and not any(is_within(v, below, above) for v in controls.values())
 
 
-def bounds_in_words(told):
+def bounds_in_words(told: dict[str, Any]) -> str:
     """As "below 0.05", "above 3" or "between 1 and 2"."""
     below, above = told["below"], told["above"]
     if below is None or above is None:
@@ -66,7 +74,7 @@ def bounds_in_words(told):
     return f"between {short(above)} and {short(below)}"
 
 
-def in_words(told):
+def in_words(told: dict[str, Any]) -> str:
     """A claim's data as the line that a reader sees."""
     bounds = bounds_in_words(told)
     value_fails = not is_within(told["value"], told["below"], told["above"])
@@ -83,17 +91,15 @@ def in_words(told):
     return textwrap.fill(head + said, WIDTH, subsequent_indent="    ", break_on_hyphens=False)
 
 
-def short(value):
+def short(value: float | None) -> str:
     """A number in three digits, or in all that stand before the point; None, as JSON has NaN and infinity, in words."""
     if value is None:
         return "not a number"
     return f"{value + 0.0:.3g}" if abs(value) < 1000 else f"{value:,.0f}"  # + 0.0 takes the sign from -0.0
 
 
-def _number(what, value):
+def _number(what: str, value: SupportsFloat | None) -> float:
     if value is None:
-        if what in ("below", "above"):
-            return None
         raise TypeError(f"{what} of a claim is None; it has to be a number")
     try:
         return float(value)
@@ -101,7 +107,7 @@ def _number(what, value):
         raise TypeError(f"{what} of a claim has to be a single number, not {type(value).__name__}") from None
 
 
-def _json(value):
+def _json(value: object) -> object:
     """JSON has no NaN and no infinity."""
     if isinstance(value, dict):
         return {name: _json(v) for name, v in value.items()}

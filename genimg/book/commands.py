@@ -1,5 +1,6 @@
 """The commands record and claims."""
 
+import argparse
 import time
 from pathlib import Path
 
@@ -8,7 +9,8 @@ from genimg.system.errors import RunError
 from genimg.system.options import at_least_one, command, device, path
 
 
-def add_record(commands):
+def add_record(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The command record and its options."""
     p = command(commands, "record", "run an experiment of the book that is too long for a page, and keep it", record)
     p.add_argument("experiment", choices=("gan-factors", "vae-factors", "families", "cost", "gpu"), help="which one")
     p.add_argument("--name", help="of the record; if not given that of the experiment")
@@ -33,7 +35,8 @@ def add_record(commands):
     p.add_argument("--out", type=path, default=Path("book/records"), help="folder of the records")
 
 
-def add_claims(commands):
+def add_claims(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The command claims and its options."""
     p = command(
         commands, "claims", "run chapters over seeds and number formats, and record what their claims give", claims
     )
@@ -46,7 +49,7 @@ def add_claims(commands):
     p.add_argument("--out", type=path, default=Path("book/records"), help="folder of the record")
 
 
-def record(options):
+def record(options: argparse.Namespace) -> int:
     """Run an experiment and keep its record."""
     options.steps = options.steps if options.steps is not None else 40 if options.experiment == "cost" else 2000
     at_least_one(options, "steps", "batch", "seeds", "width")
@@ -81,7 +84,7 @@ def record(options):
     return 0
 
 
-def claims(options):
+def claims(options: argparse.Namespace) -> int:
     """Run chapters and record their claims; the exit code is 1 where one is broken."""
     at_least_one(options, "at_once")
     bad = sweep.run(options.chapters, options.seeds, options.precisions, options.at_once, options.out)

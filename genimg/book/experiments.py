@@ -5,12 +5,18 @@ the page then shows. The data are `shapes`, where an oracle can say how good a s
 """
 
 import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
+from torch import Tensor
 
+from genimg.book.records import Results
+from genimg.data.images import Images
 from genimg.data.sources import load_images
 from genimg.measure import metrics, oracle
 from genimg.models import classic, gan, vae
+from genimg.models.model import Model
 from genimg.system.device import seed_everything
 from genimg.training.loop import fit
 
@@ -18,11 +24,11 @@ from genimg.training.loop import fit
 KINDS = ("square", "triangle", "ring")
 
 #: The source text's GAN, as `build_gan` takes it.
-TEXT_GAN = dict(loss="sigmoid_bce", norm="all", up="transposed", lr=2e-4, betas=(0.5, 0.999), r1=0.0)
+TEXT_GAN: dict[str, Any] = dict(loss="sigmoid_bce", norm="all", up="transposed", lr=2e-4, betas=(0.5, 0.999), r1=0.0)
 
 #: Name -> what differs from the text's GAN. The last two need a discriminator without batch norm, as a penalty
 #: per picture means nothing where a picture's score depends on its neighbours.
-GAN_FACTORS = {
+GAN_FACTORS: dict[str, dict[str, Any]] = {
     "text": {},
     "logits": {"loss": "non_saturating"},
     "no first norm": {"norm": "not_first"},
@@ -36,11 +42,11 @@ GAN_FACTORS = {
 }  # fmt: skip
 
 #: The source text's VAE, as `build_vae` takes it.
-TEXT_VAE = dict(sigma=1.0, up="transposed", norm="all", lr=2e-4, betas=(0.5, 0.999))
+TEXT_VAE: dict[str, Any] = dict(sigma=1.0, up="transposed", norm="all", lr=2e-4, betas=(0.5, 0.999))
 
 #: Name -> what differs from the text's VAE with a sum over pixels. "mean" is what averaging over the D numbers of a
 #: picture amounts to: squared error / D + KL has the minimum of a Gaussian with sigma^2 = D / 2.
-VAE_FACTORS = {
+VAE_FACTORS: dict[str, dict[str, Any]] = {
     "mean": {"sigma": "mean"},
     "sum": {},
     "optimal sigma": {"sigma": "optimal"},
@@ -50,7 +56,7 @@ VAE_FACTORS = {
 }
 
 
-def build_gan(size, width, z_dim=64, **changes):
+def build_gan(size: int, width: int, z_dim: int = 64, **changes: Any) -> gan.GAN:
     """The text's GAN with changes, a fresh `gan.GAN`."""
     options = TEXT_GAN | changes
     up, norm, r1 = options.pop("up"), options.pop("norm"), options.pop("r1")
@@ -60,7 +66,7 @@ def build_gan(size, width, z_dim=64, **changes):
     )  # fmt: skip
 
 
-def build_vae(size, width, z_dim=64, **changes):
+def build_vae(size: int, width: int, z_dim: int = 64, **changes: Any) -> vae.VAE:
     """The text's VAE with changes, a fresh `vae.VAE`."""
     options = TEXT_VAE | changes
     up, norm = options.pop("up"), options.pop("norm")
@@ -72,12 +78,12 @@ def build_vae(size, width, z_dim=64, **changes):
     )  # fmt: skip
 
 
-def mean_sigma(dims):
+def mean_sigma(dims: int) -> float:
     """The sigma for which the sum over `dims` pixels, / (2 sigma^2), is their mean."""
     return math.sqrt(dims / 2)
 
 
-def score_gan(model, n=300):
+def score_gan(model: gan.GAN, n: int = 300) -> dict[str, float]:
     """How good samples are: dict of floats, for the averaged weights and (`raw_...`) those in training.
 
     invalid, kl: share of samples that the oracle does not redraw, and the divergence of the others' kinds and hues from
@@ -86,7 +92,7 @@ def score_gan(model, n=300):
     empty picture beats many a GAN; kinds: how many of `KINDS` hold at least a tenth of the samples; checkerboard: see
     `metrics.checkerboard`.
     """
-    result = {}
+    result: dict[str, float] = {}
     for prefix, averaged in (("", True), ("raw_", False)):
         x = model.sample(n, seed=1, averaged=averaged)
         reading = oracle.read_factors(x, kinds=KINDS)
@@ -99,7 +105,7 @@ def score_gan(model, n=300):
     return result
 
 
-def score_vae(model, test):
+def score_vae(model: vae.VAE, test: Images) -> dict[str, float]:
     """bits_per_dim, rmse (of reconstructions), kept (share of the pictures' variance about their mean that is in the
     reconstructions), kl (nats), active (latents whose mean varies by more than 0.01 nats' worth: variance of mu > 0.01,
     Burda et al. 2015)."""
@@ -116,19 +122,23 @@ def score_vae(model, test):
     }
 
 
-def pictures(size, n=10_000, seed=0):
+def pictures(size: int, n: int = 10_000, seed: int = 0) -> Images:
     """The experiments' shapes."""
     return load_images("shapes", size, n, seed=seed, kinds=KINDS)
 
 
-def gan_factors(size=32, width=16, steps=2000, batch=32, seeds=3, device=None, names=tuple(GAN_FACTORS), tell=print):
+def gan_factors(
+    size: int = 32, width: int = 16, steps: int = 2000, batch: int = 32, seeds: int = 3,
+    device: torch.device | str | None = None, names: Sequence[str] = tuple(GAN_FACTORS),
+    tell: Callable[[str], object] = print,
+) -> tuple[Results, dict[str, Tensor]]:  # fmt: skip
     """Train every variant of `GAN_FACTORS` with every seed.
 
     Returns:
         (results, samples): name -> list of score dicts, one a seed; name -> pictures (16, 3, size, size) of seed 0.
     """
 
-    def one(changes, seed):
+    def one(changes: dict[str, Any], seed: int) -> tuple[Model, dict[str, float]]:
         model = build_gan(size, width, **changes)
         history = fit(model, images, steps, batch, seed, device, label=f"seed {seed}")
         return model, score_gan(model) | {"seconds": history.seconds}
@@ -137,10 +147,14 @@ def gan_factors(size=32, width=16, steps=2000, batch=32, seeds=3, device=None, n
     return _each(one, {name: GAN_FACTORS[name] for name in names}, seeds, tell)
 
 
-def vae_factors(size=32, width=16, steps=2000, batch=32, seeds=3, device=None, names=tuple(VAE_FACTORS), tell=print):
+def vae_factors(
+    size: int = 32, width: int = 16, steps: int = 2000, batch: int = 32, seeds: int = 3,
+    device: torch.device | str | None = None, names: Sequence[str] = tuple(VAE_FACTORS),
+    tell: Callable[[str], object] = print,
+) -> tuple[Results, dict[str, Tensor]]:  # fmt: skip
     """As `gan_factors`, for `VAE_FACTORS`."""
 
-    def one(changes, seed):
+    def one(changes: dict[str, Any], seed: int) -> tuple[Model, dict[str, float]]:
         model = build_vae(size, width, **changes)
         history = fit(model, images, steps, batch, seed, device, label=f"seed {seed}")
         return model, score_vae(model, test) | {"seconds": history.seconds}
@@ -149,8 +163,12 @@ def vae_factors(size=32, width=16, steps=2000, batch=32, seeds=3, device=None, n
     return _each(one, {name: VAE_FACTORS[name] for name in names}, seeds, tell)
 
 
-def _each(one, factors, seeds, tell):
-    results, samples = {}, {}
+def _each(
+    one: Callable[[dict[str, Any], int], tuple[Model, dict[str, float]]], factors: dict[str, dict[str, Any]],
+    seeds: int, tell: Callable[[str], object],
+) -> tuple[Results, dict[str, Tensor]]:  # fmt: skip
+    results: Results = {}
+    samples: dict[str, Tensor] = {}
     for name, changes in factors.items():
         results[name] = []
         for seed in range(seeds):

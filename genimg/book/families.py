@@ -4,23 +4,28 @@
 """
 
 import time
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from genimg.book import experiments
-from genimg.data.images import DIGITS, SHAPES
+from genimg.book.records import Results
+from genimg.data.images import DIGITS, SHAPES, Images
 from genimg.data.sources import load_images
 from genimg.measure import features
 from genimg.measure.yardstick import bits_per_dim, milliseconds_per_sample, yardstick
 from genimg.models import vae
 from genimg.models.flow import Flow
 from genimg.models.gan import GAN
+from genimg.models.model import Model
 from genimg.system.device import seed_everything
 from genimg.training.loop import Training, fit
 
 #: Source -> name of a family -> (class, its options, pictures in a batch). Widths make the parameters of one source
 #: agree to a tenth; learning rates and batches are the best of those tried for each.
-CONTENDERS = {
+CONTENDERS: dict[str, dict[str, tuple[type[Model], dict[str, Any], int]]] = {
     "digits": {
         "GAN": (GAN, dict(size=16, channels=1, z_dim=32, width=64, d_width=64, max_width=128, lr=2e-3), 16),
         "VAE": (vae.VAE, dict(size=16, channels=1, z_dim=16, width=32, max_width=128, lr=2e-3), 32),
@@ -43,25 +48,25 @@ FITTED = "VAE, fitted codes"
 REAL = "real pictures"
 
 
-def build(source, family):
+def build(source: str, family: str) -> Model:
     """A fresh model of a family for a source, drawn from torch's global generator."""
     cls, options, _ = CONTENDERS[source][family]
     return cls(**options)
 
 
-def load(source):
+def load(source: str) -> tuple[Images, Images]:
     """(train, test) of a comparison: always the same pictures, 500 of them unseen."""
     if source == DIGITS:
         return load_images("digits", 16).split(test=500, seed=0)
     return experiments.pictures(32), experiments.pictures(32, 500, seed=1)
 
 
-def parameters(model):
+def parameters(model: nn.Module) -> int:
     """Numbers that training adjusts, of all the networks of a model."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
-def clock(device):
+def clock(device: torch.device | str) -> float:
     """Seconds that this process has computed: of the processor on a CPU, where waiting does not count; else by a clock
     that waits for the GPU."""
     if torch.device(device).type == "cuda":
@@ -70,7 +75,10 @@ def clock(device):
     return time.process_time()
 
 
-def steps_within(seconds, model, train, batch, device, warm_up=10, timed=40):
+def steps_within(
+    seconds: float, model: Model, train: Images, batch: int, device: torch.device | str, warm_up: int = 10,
+    timed: int = 40,
+) -> int:  # fmt: skip
     """How many steps of a model's training fit into so many seconds, by the time of some. It is trained a little."""
     run = Training(model, train, 1000, batch, device=device)
     for _ in range(warm_up):
@@ -81,7 +89,9 @@ def steps_within(seconds, model, train, batch, device, warm_up=10, timed=40):
     return max(1, round(timed * seconds / (clock(device) - started)))
 
 
-def fitted_codes(model, train, seed, components=50):
+def fitted_codes(
+    model: vae.VAE, train: Images, seed: int, components: int = 50,
+) -> Callable[..., Tensor]:  # fmt: skip
     """A sampler like `model.sample` whose z come from a Gaussian mixture fitted to codes of the training pictures.
 
     Returns:
@@ -94,7 +104,7 @@ def fitted_codes(model, train, seed, components=50):
     codes = vae.reparameterise(mu, logvar, noise).double().cpu().numpy()
     mixture = GaussianMixture(components, covariance_type="full", reg_covar=1e-2, random_state=seed).fit(codes)
 
-    def sample(n, seed=None):
+    def sample(n: int, seed: int | None = None) -> Tensor:
         z, _ = mixture.set_params(random_state=seed).sample(n)
         order = torch.randperm(n, generator=torch.Generator().manual_seed(seed or 0))  # it samples heap by heap
         return model.decode(torch.as_tensor(z).float()[order].to(model.device()))
@@ -102,7 +112,12 @@ def fitted_codes(model, train, seed, components=50):
     return sample
 
 
-def compare(source, seeds=3, seconds=None, steps=None, n=500, n_likelihood=200, device=None, tell=print, after=None):
+def compare(
+    source: str, seeds: int | Iterable[int] = 3, seconds: float | None = None,
+    steps: dict[str, int] | None = None, n: int = 500, n_likelihood: int = 200,
+    device: torch.device | str | None = None, tell: Callable[[str], object] | None = print,
+    after: Callable[[str, int, Model], object] | None = None,
+) -> tuple[Results, dict[str, Tensor]]:  # fmt: skip
     """Train each family with each seed, and measure them with one yardstick.
 
     Args:
@@ -125,18 +140,21 @@ def compare(source, seeds=3, seconds=None, steps=None, n=500, n_likelihood=200, 
     train, test = load(source)
     extractor, kinds = features.load(source), experiments.KINDS if source == SHAPES else None
     contenders = CONTENDERS[source]
-    steps = steps or {
-        family: steps_within(seconds, build(source, family), train, batch, device)
-        for family, (_, _, batch) in contenders.items()
-    }
-    results, samples = {name: [] for name in [*contenders, FITTED, REAL]}, {REAL: test.floats()[:16]}
+    if not steps:
+        assert seconds is not None, "compare takes seconds, or steps"
+        steps = {
+            family: steps_within(seconds, build(source, family), train, batch, device)
+            for family, (_, _, batch) in contenders.items()
+        }
+    results: Results = {name: [] for name in [*contenders, FITTED, REAL]}
+    samples = {REAL: test.floats()[:16]}
     unseen = test[:n_likelihood].floats()
 
-    def score(name, sample, seed, **more):
+    def score(name: str, sample: Callable[..., Tensor], seed: int, **more: float) -> None:
         x = sample(n, seed=1000 + seed).cpu()
         found = yardstick(x, train, test, extractor, kinds)
         time_taken = milliseconds_per_sample(sample)
-        scored = {key: float(v) for key, v in found.items() if isinstance(v, int | float)} | more
+        scored: dict[str, Any] = {key: float(v) for key, v in found.items() if isinstance(v, int | float)} | more
         scored |= {"fd_floor": found["floor"]["fd"], "milliseconds_per_sample": time_taken}
         scored["features"] = found["features"]
         results[name].append(scored)
@@ -157,7 +175,7 @@ def compare(source, seeds=3, seconds=None, steps=None, n=500, n_likelihood=200, 
                 after(family, seed, model)
             bits = bits_per_dim(model, unseen, seed)
             score(family, model.sample, seed, **more, **({} if bits is None else {"bits_per_dim": bits}))
-            if family == "VAE":
+            if isinstance(model, vae.VAE):
                 started = clock(device)
                 sample = fitted_codes(model, train, seed)
                 more["seconds"] += clock(device) - started

@@ -7,13 +7,17 @@ few steps each, so that whatever else the machine does falls on all of them.
 import itertools
 import statistics
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from genimg.book import experiments
-from genimg.data.images import to_floats
+from genimg.book.records import Results
+from genimg.data.images import Images, to_floats
 from genimg.measure import cost
 from genimg.models import gan
 from genimg.system.device import fast_dtype, seed_everything
@@ -48,7 +52,7 @@ class Loop:
 
 
 #: Name -> what changes against the rung before.
-RUNGS = {
+RUNGS: dict[str, dict[str, Any]] = {
     "ordinary loop": {},
     "pictures on the device": {"loader": False},
     "losses left there": {"read": False},
@@ -61,7 +65,7 @@ RUNGS = {
 }
 
 
-def changes(device):
+def changes(device: torch.device | str) -> dict[str, dict[str, Any]]:
     """Name -> what changes, of the rungs that a device can climb. Compiled on GPUs alone: on CPUs it costs more than
     it gains; bfloat16 where the hardware is fast at it."""
     left_out = set() if torch.device(device).type == "cuda" else {"compiled"}
@@ -70,7 +74,7 @@ def changes(device):
     return {name: change for name, change in RUNGS.items() if name not in left_out}
 
 
-def rungs(device):
+def rungs(device: torch.device | str) -> dict[str, Loop]:
     """Name -> Loop, each with all changes up to its own."""
     loop, ladder = Loop(), {}
     for name, change in changes(device).items():
@@ -78,7 +82,7 @@ def rungs(device):
     return ladder
 
 
-def without_one(device):
+def without_one(device: torch.device | str) -> dict[str, Loop]:
     """Name -> Loop with all changes but that one; first "all of them"."""
     *_, best = rungs(device).values()
     usual = Loop()
@@ -100,27 +104,32 @@ class Runner:
         batch, seed, device: as everywhere.
     """
 
-    def __init__(self, loop, images, size, width, batch, seed, device, penalty=0.1):
+    def __init__(
+        self, loop: Loop, images: Images, size: int, width: int, batch: int, seed: int, device: torch.device | str,
+        penalty: float = 0.1,
+    ) -> None:  # fmt: skip
         self.loop, self.batch, self.device, self.penalty = loop, batch, torch.device(device), penalty
         seed_everything(seed)
         model = experiments.build_gan(size, width, **experiments.GAN_FACTORS["all of them"]).to(device)
         if loop.channels_last:
             model = model.to(memory_format=torch.channels_last)
         else:  # the generator asks for channels last by itself
-            model.generator.levels.register_forward_pre_hook(lambda levels, args: (args[0].contiguous(),))
+            levels = model.generator.get_submodule("levels")
+            levels.register_forward_pre_hook(lambda levels, args: (args[0].contiguous(),))
         self.g, self.d = model.generator, model.discriminator
         self.run_g, self.run_d = (torch.compile(n) if loop.compiled else n for n in (self.g, self.d))
         self.adam_g, self.adam_d = (
             torch.optim.Adam(n.parameters(), 1e-3, (0.0, 0.99), fused=loop.fused) for n in (self.g, self.d)
         )
         self.noise = torch.Generator(self.device).manual_seed(seed)
-        self.pixels = None if loop.loader else images.pixels.to(self.device)
+        self.pixels = images.pixels if loop.loader else images.pixels.to(self.device)
         epochs = _epochs(len(images), batch, seed)
         self.loader = _loaded(images, epochs) if loop.loader else None
         self.order = itertools.chain.from_iterable(epochs)
-        self.steps, self.losses = 0, []
+        self.losses: list[Tensor | tuple[float, ...]] = []
+        self.steps = 0
 
-    def batch_of_pictures(self):
+    def batch_of_pictures(self) -> Tensor:
         """The next pictures, (N, C, H, W) in [-1, 1], the same in every rung."""
         if self.loader:
             x = next(self.loader).to(self.device)
@@ -128,11 +137,11 @@ class Runner:
             x = to_floats(self.pixels[torch.tensor(next(self.order), device=self.device)])
         return x.contiguous(memory_format=torch.channels_last) if self.loop.channels_last else x
 
-    def z(self):
+    def z(self) -> Tensor:
         """The noise of the next batch, (N, z_dim)."""
-        return torch.randn(self.batch, self.g.z_dim, generator=self.noise, device=self.device)
+        return torch.randn(self.batch, cast(int, self.g.z_dim), generator=self.noise, device=self.device)
 
-    def step(self):
+    def step(self) -> None:
         """One update of D, then one of G: the relativistic loss, R1 and R2."""
         loop, narrow = self.loop, torch.autocast(self.device.type, torch.bfloat16, enabled=self.loop.bfloat16)
         penalised = self.steps % loop.penalty_every == 0
@@ -174,7 +183,7 @@ class Runner:
         losses = (loss_d.detach(), loss_g.detach())
         self.losses.append(tuple(loss.item() for loss in losses) if loop.read else torch.stack(losses))
 
-    def timed(self, steps):
+    def timed(self, steps: int) -> float:
         """Seconds a step over so many."""
         cost.synchronise(self.device)
         started = time.perf_counter()
@@ -183,12 +192,16 @@ class Runner:
         cost.synchronise(self.device)
         return (time.perf_counter() - started) / steps
 
-    def history(self):
+    def history(self) -> Tensor:
         """Losses of D and G at every step so far, (steps, 2), nats."""
         return torch.stack([torch.as_tensor(loss).float().cpu() for loss in self.losses])
 
 
-def climb(images, size=32, width=16, batch=32, seed=0, device="cpu", rounds=5, steps=10, tell=None, loops=None):
+def climb(
+    images: Images, size: int = 32, width: int = 16, batch: int = 32, seed: int = 0,
+    device: torch.device | str = "cpu", rounds: int = 5, steps: int = 10, tell: Callable[[str], object] | None = None,
+    loops: dict[str, Loop] | None = None,
+) -> dict[str, dict[str, Any]]:  # fmt: skip
     """Run every rung in turn, `rounds` times `steps` steps, after two steps that are not timed.
 
     Args:
@@ -201,7 +214,7 @@ def climb(images, size=32, width=16, batch=32, seed=0, device="cpu", rounds=5, s
     """
     loops = loops or rungs(device)
     runners = {name: Runner(loop, images, size, width, batch, seed, device) for name, loop in loops.items()}
-    times = {name: [] for name in runners}
+    times: dict[str, list[float]] = {name: [] for name in runners}
     for runner in runners.values():
         runner.timed(2)
     for i in range(rounds):
@@ -220,14 +233,17 @@ def climb(images, size=32, width=16, batch=32, seed=0, device="cpu", rounds=5, s
     }
 
 
-def record(size=32, width=16, batch=32, seeds=3, steps=40, device=None, tell=print):
+def record(
+    size: int = 32, width: int = 16, batch: int = 32, seeds: int = 3, steps: int = 40,
+    device: torch.device | str | None = None, tell: Callable[[str], object] = print,
+) -> Results:  # fmt: skip
     """`climb` with several seeds, as plain numbers: name -> list of {"ms", "ratio", "loss_d", "loss_g"}, one a seed.
 
     Times are medians over rounds; losses are means over the last third of the steps, nats.
     """
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     images = experiments.pictures(size, n=2000)
-    results = {}
+    results: Results = {}
     for seed in range(seeds):
         for name, found in climb(images, size, width, batch, seed, device, steps=steps, tell=tell).items():
             last = found["losses"][-len(found["losses"]) // 3 :].mean(0).tolist()
@@ -239,22 +255,22 @@ def record(size=32, width=16, batch=32, seeds=3, steps=40, device=None, tell=pri
 class _Pictures(torch.utils.data.Dataset):
     """What a tutorial's data set does: a picture object, turned into numbers one by one."""
 
-    def __init__(self, images):
+    def __init__(self, images: Images) -> None:
         from torchvision import transforms
 
         self.pixels = images.pixels.permute(0, 2, 3, 1).numpy()  # (N, H, W, C)
         self.transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.5,) * 3, (0.5,) * 3)])
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.pixels)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> Tensor:
         from PIL import Image
 
         return self.transform(Image.fromarray(self.pixels[index]))
 
 
-def _epochs(n, batch, seed):
+def _epochs(n: int, batch: int, seed: int) -> Iterator[list[list[int]]]:
     """Epochs without end, each a list of batches of indices, each from a new permutation; what is left over is dropped.
 
     Raises:
@@ -268,7 +284,7 @@ def _epochs(n, batch, seed):
         yield [indices.tolist() for indices in order.split(batch) if len(indices) == batch]
 
 
-def _loaded(images, epochs):
+def _loaded(images: Images, epochs: Iterator[list[list[int]]]) -> Iterator[Tensor]:
     pictures = _Pictures(images)
     for batches in epochs:
         yield from torch.utils.data.DataLoader(pictures, batch_sampler=batches)

@@ -10,10 +10,18 @@ import copy
 import io
 import os
 import warnings
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from genimg.models.gan import GAN
+from genimg.models.vae import VAE
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 #: The media type under which the model and its settings lie beside the picture in a notebook's output.
 MIME = "application/vnd.genimg.live+json"
@@ -34,12 +42,14 @@ class Live:
     kind: str
     poster: bytes = field(repr=False)
     size: tuple[int, int]
-    settings: dict = field(repr=False)
-    models: dict = field(repr=False, default_factory=dict)
-    examples: list = field(repr=False, default_factory=list)
+    settings: dict[str, Any] = field(repr=False)
+    models: dict[str, bytes] = field(repr=False, default_factory=dict)
+    examples: list[dict[str, Any]] = field(repr=False, default_factory=list)
 
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        data = {"image/png": base64.b64encode(self.poster).decode(), "text/plain": repr(self)}
+    def _repr_mimebundle_(
+        self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        data: dict[str, Any] = {"image/png": base64.b64encode(self.poster).decode(), "text/plain": repr(self)}
         if wanted():
             data[MIME] = {
                 "kind": self.kind,
@@ -50,12 +60,15 @@ class Live:
         return data, {"image/png": dict(zip(("width", "height"), self.size, strict=True))}
 
 
-def wanted():
+def wanted() -> bool:
     """Whether models are exported: where the environment sets `GENIMG_LIVE=1`."""
     return os.environ.get("GENIMG_LIVE") == "1"
 
 
-def live(kind, settings, models=None, figure=None):
+def live(
+    kind: str, settings: dict[str, Any], models: dict[str, tuple[nn.Module, dict[str, Tensor]]] | None = None,
+    figure: "Figure | None" = None,
+) -> Live:  # fmt: skip
     """A `Live` of the figure drawn last, with its models exported where they are wanted.
 
     Args:
@@ -82,7 +95,7 @@ def live(kind, settings, models=None, figure=None):
     return Live(kind, poster, size, settings, exported, examples)
 
 
-def onnx_bytes(module, inputs):
+def onnx_bytes(module: nn.Module, inputs: dict[str, Tensor]) -> bytes:
     """A module in ONNX, without the paths and stack traces that the exporter notes down.
 
     Args:
@@ -110,6 +123,7 @@ def onnx_bytes(module, inputs):
             dynamic_shapes=tuple({0: n} for _ in inputs),
             verbose=False,
         )
+    assert program is not None
     program.optimize()
     proto = program.model_proto
     del proto.metadata_props[:]
@@ -130,7 +144,7 @@ class Pictures(nn.Module):
         averaged: the averaged weights, or those in training.
     """
 
-    def __init__(self, model, averaged=True):
+    def __init__(self, model: GAN | VAE, averaged: bool = True) -> None:
         super().__init__()
         name = "generator" if hasattr(model, "generator") else "decoder"
         net = model.average[name] if averaged else model.get_submodule(name)
@@ -141,11 +155,13 @@ class Pictures(nn.Module):
                 "a Bernoulli VAE's decoder is squashed in another way; this draws Gaussian and logistic ones"
             )
 
-    def forward(self, z):
+    def forward(self, z: Tensor) -> Tensor:
         return self.squash(self.net(z))
 
 
-def latent_map(model, codes, labels, reach=3.0, radius=None):
+def latent_map(
+    model: VAE, codes: Tensor, labels: Tensor | Sequence[int], reach: float = 3.0, radius: float | None = None
+) -> Live:
     """Explorer: drag a point over the plane of a VAE with two latents, see its picture, among encoded pictures.
 
     Args:
@@ -171,7 +187,7 @@ def latent_map(model, codes, labels, reach=3.0, radius=None):
     return live("latent-map", settings, {"decoder": (decoder, {"z": z})})
 
 
-def sliders(model, latents, reach=2.0):
+def sliders(model: VAE, latents: dict[str, int], reach: float = 2.0) -> Live:
     """Explorer: a slider for each of some latents of a VAE; the others stay at 0.
 
     Args:
@@ -191,7 +207,7 @@ def sliders(model, latents, reach=2.0):
     return live("sliders", settings, {"decoder": (decoder, {"z": z})})
 
 
-def interpolation(model, ends):
+def interpolation(model: GAN, ends: Tensor) -> Live:
     """Explorer: walk between two random vectors of a GAN, with averaged weights and with raw ones.
 
     Args:
@@ -207,7 +223,9 @@ def interpolation(model, ends):
     return live("interpolation", settings, {name: (net, {"z": z}) for name, net in nets.items()})
 
 
-def particles(velocity, noise, heaps, colours, near, reach=3.0):
+def particles(
+    velocity: nn.Module, noise: Tensor, heaps: Tensor, colours: Tensor | Sequence[int], near: float, reach: float = 3.0
+) -> Live:
     """Explorer: points of the plane carried from noise to data by a learned velocity, by Euler's or Heun's method.
 
     Args:
@@ -237,7 +255,7 @@ def particles(velocity, noise, heaps, colours, near, reach=3.0):
 CHOICES = ("loss", "r1", "r2", "rateG", "rateD", "beta1", "seed")
 
 
-def gan_in_the_plane(**settings):
+def gan_in_the_plane(**settings: float | str) -> Live:
     """Explorer: a GAN that the reader trains in the page, on points of the plane. Nothing is exported.
 
     Args:
@@ -252,17 +270,17 @@ def gan_in_the_plane(**settings):
     return live("gan-2d", settings)
 
 
-def _rounded(x, places=3):
+def _rounded(x: Tensor, places: int = 3) -> list[list[float]]:
     return [[round(value, places) for value in row] for row in torch.as_tensor(x).detach().cpu().tolist()]
 
 
 @torch.no_grad()
-def _shape(decoder, z):
+def _shape(decoder: nn.Module, z: Tensor) -> list[int]:
     """Channels, height and width of the pictures."""
     return list(decoder(z[:1].float()).shape[1:])
 
 
-def _picture_of(figure):
+def _picture_of(figure: "Figure | None") -> tuple[bytes, tuple[int, int]]:
     """PNG bytes of a figure at twice its resolution, and its size in CSS pixels; the figure is closed."""
     import matplotlib.pyplot as plt
     from PIL import Image

@@ -7,13 +7,16 @@ that what is done is kept when a later part is cut.
 
 import json
 import math
+import os
 import platform
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from genimg import plots
 from genimg.book.chapter import commit
@@ -22,6 +25,8 @@ from genimg.system.device import device_name, precision_name
 from genimg.system.errors import RunError
 from genimg.system.notebook import WIDTH
 
+#: Variant -> list of scores, one a seed; a score is a dict of numbers, or of what else JSON knows.
+Results = dict[str, list[dict[str, Any]]]
 #: Where records are kept in a checkout.
 FOLDER = Path("book") / "records"
 #: A copy of that folder, where the package is not run from a checkout.
@@ -38,27 +43,27 @@ class Record:
         picture: path of the samples' PNG, or None.
     """
 
-    results: dict
+    results: Results
     rows: tuple[str, ...]
     picture: Path | None
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return bool(self.results)
 
-    def values(self, variant, key):
+    def values(self, variant: str, key: str) -> list[float]:
         """One number of every seed that has it; not a number counts as none (of no valid picture there is no KL)."""
         return [score[key] for score in self.results[variant] if not math.isnan(score.get(key, math.nan))]
 
-    def mean(self, variant, key):
+    def mean(self, variant: str, key: str) -> float:
         """The mean over seeds."""
         values = self.values(variant, key)
         return sum(values) / len(values)
 
-    def below(self, a, b, key, by=0.0):
+    def below(self, a: str, b: str, key: str, by: float = 0.0) -> bool:
         """Whether every seed of variant a is below every seed of b, by more than that."""
         return max(self.values(a, key)) < min(self.values(b, key)) - by
 
-    def table(self, columns, over="seeds"):
+    def table(self, columns: dict[str, str], over: str = "seeds") -> None:
         """Print the mean over seeds of {key: title} for every variant, and the range in brackets; a * where seeds lack
         the number. Columns that a page has no room for stand below, in a block of their own.
 
@@ -76,7 +81,7 @@ class Record:
                 texts = (f"{text:>{_width(column)}s}" for text, column in zip(row, block, strict=True))
                 print(f"{name:{_width(names)}s}" + "".join(texts))
 
-    def _cell(self, variant, key):
+    def _cell(self, variant: str, key: str) -> str:
         values = self.values(variant, key)
         if not values:
             return "-"
@@ -84,7 +89,7 @@ class Record:
         spread = f" ({low} to {high})" if low != high else ""
         return mean + spread + "*" * (len(values) < len(self.results[variant]))
 
-    def dots(self, labels):
+    def dots(self, labels: dict[str, str]) -> None:
         """A panel for each {key: axis label}, a line for each variant, a dot for each seed. Nothing without results."""
         if not self:
             return
@@ -99,7 +104,7 @@ class Record:
             ax.locator_params(axis="x", nbins=5 if len(labels) < 3 else 3)
         axes[0, 0].invert_yaxis()
 
-    def samples(self):
+    def samples(self) -> None:
         """The picture, each row with its variant's name. Nothing without one."""
         if not self.picture:
             return
@@ -116,18 +121,18 @@ class Record:
         ax.spines[:].set_visible(False)
 
 
-def _short(value):
+def _short(value: float) -> str:
     """A number in three digits, or in all that stand before the point."""
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
-def _width(column):
+def _width(column: list[str]) -> int:
     return max(map(len, column)) + 2
 
 
-def _blocks(columns, room):
+def _blocks(columns: list[list[str]], room: int) -> list[list[list[str]]]:
     """Lists of neighbouring columns that together are at most so wide; one column may be wider by itself."""
-    blocks = [[]]
+    blocks: list[list[list[str]]] = [[]]
     for column in columns:
         if blocks[-1] and sum(map(_width, [*blocks[-1], column])) > room:
             blocks.append([])
@@ -135,7 +140,10 @@ def _blocks(columns, room):
     return blocks
 
 
-def write(name, command, results, samples, started, device=None, folder=FOLDER, part=None):
+def write(
+    name: str, command: str, results: Results, samples: dict[str, Tensor], started: float,
+    device: torch.device | str | None = None, folder: str | os.PathLike[str] = FOLDER, part: str | None = None,
+) -> None:  # fmt: skip
     """Write a record.
 
     Args:
@@ -168,18 +176,20 @@ def write(name, command, results, samples, started, device=None, folder=FOLDER, 
     files.write_text(path, json.dumps(record, indent=1) + "\n")
 
 
-def _picture_of(path, part):
+def _picture_of(path: Path, part: str | None) -> Path:
     return path.with_name(f"{path.stem}-{part}.png") if part else path.with_suffix(".png")
 
 
-def _read(path):
+def _read(path: Path) -> dict[str, Any]:
     record = files.read_json(path)
     if not isinstance(record, dict) or not {"results", "stamp", "command", "rows"} <= record.keys():
         raise RunError(f"{path} is not a record")
     return record
 
 
-def show(name, command=None, folder=None, part=None):
+def show(
+    name: str, command: str | None = None, folder: str | os.PathLike[str] | None = None, part: str | None = None
+) -> Record:
     """Print a record's stamp and return the record; where there is none, say how to make it.
 
     Args:
@@ -199,7 +209,7 @@ def show(name, command=None, folder=None, part=None):
     record = _read(path) if path else None
     if record and part:
         record = record.get("parts", {}).get(part)
-    if record is None:
+    if path is None or record is None:
         if command:
             print(f"No record of {name} yet. This command makes it:\n  {command}")
         return Record({}, (), None)
@@ -213,6 +223,6 @@ def show(name, command=None, folder=None, part=None):
     return Record(record["results"], tuple(record["rows"]), picture if picture.exists() else None)
 
 
-def command_line():
+def command_line() -> str:
     """The command that this process was started with, as a reader would type it."""
     return "python -m genimg " + " ".join(sys.argv[1:])

@@ -4,8 +4,11 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 from genimg.book import claims
 from genimg.book.trials import NAME, calls_of, code_hash, load, read, stamp_of, told_by, trial_in_words, trials_of
@@ -13,7 +16,10 @@ from genimg.system import files
 from genimg.system.errors import RunError
 
 
-def run(chapters=(), seeds=range(5), precisions=("float32",), at_once=2, folder=Path("book") / "records", tell=print):
+def run(
+    chapters: Sequence[str] = (), seeds: Sequence[int] = range(5), precisions: Sequence[str] = ("float32",),
+    at_once: int = 2, folder: str | os.PathLike[str] = Path("book") / "records", tell: Callable[[str], object] = print,
+) -> list[str]:  # fmt: skip
     """Execute chapters over seeds and number formats, and add to the record what their claims gave.
 
     A run that is on record already is not made again, so that a call that was killed goes on where it stopped.
@@ -40,7 +46,7 @@ def run(chapters=(), seeds=range(5), precisions=("float32",), at_once=2, folder=
     for name in sorted(set(on_record) - set(results)):
         tell(f"{name}: its code has changed, {len(on_record[name]['runs'])} runs dropped")
 
-    def missing(name, seed, precision):
+    def missing(name: str, seed: int, precision: str) -> bool:
         runs = results.get(name, {"runs": ()})["runs"]
         return not any((run["seed"], run["precision"]) == (seed, precision) for run in runs)
 
@@ -53,7 +59,7 @@ def run(chapters=(), seeds=range(5), precisions=("float32",), at_once=2, folder=
 
 
 @contextmanager
-def _alone_in(folder):
+def _alone_in(folder: str | os.PathLike[str]) -> Iterator[None]:
     """Waits until no other call writes the record there; where the system has no locks, as on Windows, goes on."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     try:
@@ -69,15 +75,19 @@ def _alone_in(folder):
         os.close(handle)
 
 
-def _still_true(results, there):
+def _still_true(results: dict[str, dict[str, Any]], there: dict[str, Path]) -> dict[str, dict[str, Any]]:
     """The entries of a record whose chapters are there and compute what they did."""
     return {n: kept for n, kept in results.items() if n in there and kept["code"] == code_hash(load(there[n]))}
 
 
-async def _run_all(executed, there, jobs, results, at_once, folder, tell):
-    slots, bad = asyncio.Semaphore(at_once), []
+async def _run_all(
+    executed: ModuleType, there: dict[str, Path], jobs: list[tuple[str, int, str]], results: dict[str, dict[str, Any]],
+    at_once: int, folder: str | os.PathLike[str], tell: Callable[[str], object],
+) -> list[str]:  # fmt: skip
+    slots = asyncio.Semaphore(at_once)
+    bad: list[str] = []
 
-    async def one(name, seed, precision):
+    async def one(name: str, seed: int, precision: str) -> None:
         async with slots:
             code = code_hash(load(there[name]))
             environment = {"GENIMG_SEED": str(seed), "GENIMG_PRECISION": precision, "GENIMG_SCALE": "cpu"}
@@ -106,14 +116,16 @@ async def _run_all(executed, there, jobs, results, at_once, folder, tell):
     return bad
 
 
-def _summed(stamp, results):
+def _summed(stamp: dict[str, Any], results: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """The record's stamp: the newest run's, with the seconds of all."""
     names = ("commit", "device", "precision", "threads", "torch", "python", "date")
     seconds = sum(run["cpu_seconds"] for kept in results.values() for run in kept["runs"])
     return {name: stamp[name] for name in names} | {"seconds": round(seconds)}
 
 
-def entry_of(told, seed, precision, processor, commit, cpu_seconds):
+def entry_of(
+    told: list[dict[str, Any]], seed: int, precision: str, processor: str, commit: str, cpu_seconds: float
+) -> dict[str, Any]:
     """One executed run as the record keeps it; `told` is what `told_by` found."""
     values = [_rounded(claim["value"]) for claim in told]
     controls = [{name: _rounded(v) for name, v in claim["controls"].items()} for claim in told]
@@ -121,11 +133,11 @@ def entry_of(told, seed, precision, processor, commit, cpu_seconds):
     return about | {"cpu_seconds": round(cpu_seconds, 1), "values": values, "controls": controls}
 
 
-def _rounded(value):
+def _rounded(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.5g}")
 
 
-def as_json(results, command, stamp):
+def as_json(results: dict[str, dict[str, Any]], command: str, stamp: dict[str, Any]) -> str:
     """The record's text: a run a line, so that a new run is one changed line."""
     head = json.dumps({"name": NAME, "command": command, "stamp": stamp, "rows": []}, indent=1)
     chapters = []
@@ -135,7 +147,7 @@ def as_json(results, command, stamp):
     return head.removesuffix("\n}") + ',\n "results": {\n' + ",\n".join(chapters) + "\n }\n}\n"
 
 
-def _executed():
+def _executed() -> ModuleType:
     """The module that executes chapters for the site; it lies beside them, not in the package."""
     folder = Path(__file__).parents[2] / "book" / "_ext"
     if not (folder / "executed.py").exists():

@@ -7,6 +7,7 @@ Pictures are (N, 3, H, W) in [-1, 1].
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 #: Name of the way in which a picture goes on beyond its edges -> torch's name of the padding.
 EDGES = {"tile": "circular", "reflect": "reflect"}
@@ -25,7 +26,9 @@ class Statistics:
         ValueError: an even number of taps.
     """
 
-    def __init__(self, filters=96, taps=7, scales=3, seed=0):
+    def __init__(
+        self, filters: int = 96, taps: int = 7, scales: int = 3, seed: int = 0,
+    ) -> None:  # fmt: skip
         if taps % 2 == 0:
             raise ValueError(f"taps={taps}: a filter needs a middle, so an odd number")
         generator = torch.Generator().manual_seed(seed)
@@ -34,7 +37,7 @@ class Statistics:
         self.weight = weight / weight.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
         self.scales = scales
 
-    def __call__(self, x, edges="reflect"):
+    def __call__(self, x: Tensor, edges: str = "reflect") -> list[Tensor]:
         """Per scale, the mean over places of the products of every two features, (N, filters + 3, filters + 3).
 
         Features are the rectified answers of the filters and the three colours themselves, whose products with
@@ -52,13 +55,16 @@ class Statistics:
             result.append(features @ features.transpose(1, 2) / features.shape[2])
         return result
 
-    def distance(self, found, wanted):
+    def distance(self, found: list[Tensor], wanted: list[Tensor]) -> Tensor:
         """Mean over scales of |found - wanted|^2 / |wanted|^2: two lists as `__call__` returns them -> (N,)."""
         parts = [(a - b).square().sum((1, 2)) / b.square().sum((1, 2)) for a, b in zip(found, wanted, strict=True)]
         return torch.stack(parts).mean(0)
 
 
-def synthesise(statistics, example, start, edges="tile", steps=150, keep=0.0, kept=None):
+def synthesise(
+    statistics: Statistics, example: Tensor, start: Tensor, edges: str = "tile", steps: int = 150, keep: float = 0.0,
+    kept: Tensor | None = None,
+) -> tuple[Tensor, list[float]]:  # fmt: skip
     """A picture with the statistics of an example, found by L-BFGS from a start.
 
     Args:
@@ -82,12 +88,13 @@ def synthesise(statistics, example, start, edges="tile", steps=150, keep=0.0, ke
     )  # fmt: skip
     distances = []
 
-    def loss():
+    def loss() -> Tensor:
         optimiser.zero_grad()
         x = torch.tanh(free)
         distance = statistics.distance(statistics(x, edges), wanted).sum()
         distances.append(distance.item())
         if keep:
+            assert kept is not None
             distance = distance + keep * (_coarse(x) - _coarse(kept)).square().mean()
         (1000 * distance).backward()
         return 1000 * distance.detach()
@@ -96,18 +103,18 @@ def synthesise(statistics, example, start, edges="tile", steps=150, keep=0.0, ke
     return torch.tanh(free).detach(), distances
 
 
-def halved(x, edges="reflect"):
+def halved(x: Tensor, edges: str = "reflect") -> Tensor:
     """(N, C, H, W) -> (N, C, H / 2, W / 2), blurred by the taps 1, 3, 3, 1: plain means of 2x2 would leave blocks."""
     taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
     weight = torch.outer(taps, taps).expand(x.shape[1], 1, 4, 4)
     return F.conv2d(F.pad(x, (1,) * 4, mode=EDGES[edges]), weight, stride=2, groups=x.shape[1])
 
 
-def _coarse(x):
+def _coarse(x: Tensor) -> Tensor:
     return F.avg_pool2d(x.mean(1, keepdim=True), 4)
 
 
-def seam(x):
+def seam(x: Tensor) -> Tensor:
     """How visible the edges are when a picture is laid side by side with itself: (N, 3, H, W) -> (N,).
 
     The root mean squared difference between its last row and its first, and its last column and its first, against

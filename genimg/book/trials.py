@@ -9,9 +9,11 @@ import ast
 import hashlib
 import json
 import math
+import os
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeGuard
 
 from genimg.book import claims
 from genimg.book.chapter import STAMP
@@ -34,43 +36,44 @@ class Trial:
         controls: name -> one number a run.
     """
 
-    call: dict
-    values: list
-    controls: dict
+    call: dict[str, Any]
+    values: list[float | None]
+    controls: dict[str, list[float | None]]
 
-    def numbers(self):
+    def numbers(self) -> list[float]:
         """The values that are numbers."""
         return [v for v in self.values if v is not None]
 
-    def held(self):
+    def held(self) -> int:
         """In how many runs the claim held."""
         rows = [dict(zip(self.controls, row, strict=True)) for row in zip(*self.controls.values(), strict=True)]
         pairs = zip(self.values, rows or [{}] * len(self.values), strict=True)
         return sum(claims.is_held(value, row, self.call["below"], self.call["above"]) for value, row in pairs)
 
-    def worst(self):
+    def worst(self) -> float | None:
         """The value nearest to a bound, or farthest beyond one; None without a run, and if a run gave no number."""
-        below, above = self.call["below"], self.call["above"]
-        return None if None in self.values or not self.values else min(self.values, key=lambda v: _gap(v, below, above))
+        below, above, numbers = self.call["below"], self.call["above"], self.numbers()
+        return None if None in self.values or not numbers else min(numbers, key=lambda v: _gap(v, below, above))
 
-    def room(self):
+    def room(self) -> float:
         """Between the worst value and its bound, in standard deviations over the runs; negative beyond the bound.
 
         Infinite where all runs agree, NaN with fewer than two runs.
         """
         if len(self.values) < 2:
             return math.nan
-        if self.worst() is None:
+        worst = self.worst()
+        if worst is None:
             return -math.inf
-        return _in_deviations(_gap(self.worst(), self.call["below"], self.call["above"]), self.values)
+        return _in_deviations(_gap(worst, self.call["below"], self.call["above"]), self.numbers())
 
-    def control_room(self):
+    def control_room(self) -> tuple[float, str | None]:
         """The least room of a control outside the bounds, in its own deviations, and that control's name.
 
         Returns:
             (room, name); infinite and None without controls.
         """
-        rooms = []
+        rooms: list[tuple[float, str | None]] = []
         for name, values in self.controls.items():
             numbers = [v for v in values if v is not None]  # what is not a number is outside any bounds
             gaps = [-_gap(v, self.call["below"], self.call["above"]) for v in numbers]
@@ -81,22 +84,22 @@ class Trial:
         return min(rooms, default=(math.inf, None), key=lambda pair: pair[0])
 
 
-def _gap(value, below, above):
+def _gap(value: float, below: float | None, above: float | None) -> float:
     """How far inside its bounds a value is; negative outside."""
     return min(math.inf if below is None else below - value, math.inf if above is None else value - above)
 
 
-def _in_deviations(gap, values):
+def _in_deviations(gap: float, values: list[float]) -> float:
     deviation = statistics.stdev(values) if len(values) > 1 else 0.0
     return gap / deviation if deviation > 0 else math.copysign(math.inf, gap) if gap else 0.0
 
 
-def code_of(notebook):
+def code_of(notebook: dict[str, Any]) -> list[str]:
     """The sources of a notebook's code cells (a dict as nbformat writes it)."""
     return ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
 
-def calls_of(notebook):
+def calls_of(notebook: dict[str, Any]) -> list[dict[str, Any]]:
     """The claims that a chapter states, in order: dicts of "sentence", "below", "above", "no_control".
 
     Raises:
@@ -121,7 +124,7 @@ def calls_of(notebook):
     return found
 
 
-def code_hash(notebook):
+def code_hash(notebook: dict[str, Any]) -> str:
     """Hash of what a chapter computes: its code without comments, layout, the words and bounds of its claims, and what
     it imports from the package, which says only where a name lies."""
     digest = hashlib.sha256()
@@ -137,34 +140,34 @@ def code_hash(notebook):
     return digest.hexdigest()[:16]
 
 
-def _imports_from_here(node):
+def _imports_from_here(node: ast.AST) -> bool:
     return isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "genimg"
 
 
-def _is_claim(node):
+def _is_claim(node: ast.AST) -> TypeGuard[ast.Call]:
     return isinstance(node, ast.Call) and ast.unparse(node.func) in ("genimg.claim", "claim")
 
 
-def _parsed(source):
+def _parsed(source: str) -> ast.Module | None:
     try:
         return ast.parse(source)
     except SyntaxError:  # a line that only a notebook understands
         return None
 
 
-def outputs_of(notebook):
+def outputs_of(notebook: dict[str, Any]) -> list[tuple[int, dict[str, Any]]]:
     """(number of the cell, output) of all outputs of an executed notebook's code cells."""
     cells = enumerate(notebook["cells"])
     return [(n, output) for n, cell in cells if cell["cell_type"] == "code" for output in cell.get("outputs", ())]
 
 
-def told_by(notebook):
+def told_by(notebook: dict[str, Any]) -> list[dict[str, Any]]:
     """The data of the claims that an executed notebook holds, in order, each with its "number" and its "cell"."""
     outputs = [pair for pair in outputs_of(notebook) if claims.CLAIM in pair[1].get("data", {})]
     return [o["data"][claims.CLAIM] | {"number": number, "cell": n} for number, (n, o) in enumerate(outputs, 1)]
 
 
-def read(folder):
+def read(folder: str | os.PathLike[str]) -> dict[str, dict[str, Any]]:
     """The runs on record: chapter -> {"code": hash, "runs": [...]}; empty without a record.
 
     A run holds "seed", "precision", "processor", "commit", "cpu_seconds", "values" (one a claim) and "controls" (a
@@ -182,7 +185,7 @@ def read(folder):
     return record["results"]
 
 
-def trials_of(notebook, kept):
+def trials_of(notebook: dict[str, Any], kept: dict[str, Any] | None) -> list[Trial]:
     """What the record's runs gave for each claim of a chapter as it stands.
 
     Args:
@@ -202,33 +205,33 @@ def trials_of(notebook, kept):
     return trials
 
 
-def least_room(trial):
+def least_room(trial: Trial) -> float:
     """The smaller of the rooms of a trial's value and of its nearest control; minus infinity with too few runs."""
     room = min(trial.room(), trial.control_room()[0])
     return -math.inf if math.isnan(room) else room
 
 
-def load(path):
+def load(path: str | os.PathLike[str]) -> dict[str, Any]:
     """A notebook as a dict."""
     return json.loads(Path(path).read_text("utf-8"))
 
 
-def by_room(book=Path("book")):
+def by_room(book: str | os.PathLike[str] = Path("book")) -> list[str]:
     """The chapters with claims, the one whose claim has the least room on record first."""
     kept = read(Path(book) / "records")
     chapters = {path.stem: load(path) for path in sorted(Path(book).glob("*.ipynb"))}
     trials = {name: trials_of(chapter, kept.get(name)) for name, chapter in chapters.items()}
     rooms = {name: min(map(least_room, own)) for name, own in trials.items() if own}
-    return sorted(rooms, key=rooms.get)
+    return sorted(rooms, key=rooms.__getitem__)
 
 
-def stamp_of(notebook):
+def stamp_of(notebook: dict[str, Any]) -> dict[str, Any] | None:
     """What the last `genimg.stamp()` of an executed chapter told; None without one."""
     outputs = [output.get("data", {}) for _, output in outputs_of(notebook)]
     return next((data[STAMP] for data in reversed(outputs) if STAMP in data), None)
 
 
-def trial_in_words(trial):
+def trial_in_words(trial: Trial) -> str:
     """A trial as a line: the sentence, the range over the runs, bounds and rooms."""
     if not trial.values:
         return f"{trial.call['sentence']}: no run on record"

@@ -1,12 +1,18 @@
 """Augmentation: random changes of pictures that leave their meaning alone. For GANs there is `models/diff_augment`."""
 
+from collections.abc import Callable
+from types import ModuleType
+
 import torch
+from torch import Tensor
 
 from genimg.data.sources import import_torchvision
 from genimg.system import distributed
 
 
-def augment(rotate=0.0, flip=False, crop=1.0, fill=-1.0):
+def augment(
+    rotate: float = 0.0, flip: bool = False, crop: float = 1.0, fill: float = -1.0
+) -> Callable[[Tensor], Tensor]:
     """A transform that gives each picture of a batch its own rotation, flip and crop (torchvision's v2 transforms).
 
     Args:
@@ -26,7 +32,7 @@ def augment(rotate=0.0, flip=False, crop=1.0, fill=-1.0):
         raise ValueError(f"crop {crop}: the share of a side that is kept has to be in (0, 1]")
     v2 = _torchvision_v2()
 
-    def transform(x):
+    def transform(x: Tensor) -> Tensor:
         steps = []
         if rotate:
             steps.append(v2.RandomRotation(rotate, interpolation=v2.InterpolationMode.BILINEAR, fill=fill))
@@ -41,14 +47,14 @@ def augment(rotate=0.0, flip=False, crop=1.0, fill=-1.0):
     return transform
 
 
-def _torchvision_v2():
+def _torchvision_v2() -> ModuleType:
     import_torchvision()
     from torchvision.transforms import v2
 
     return v2
 
 
-def mirror(x):
+def mirror(x: Tensor) -> Tensor:
     """Half of the pictures (N, C, H, W), drawn anew each time, mirrored left to right."""
     drawn = distributed.rows(lambda n: torch.rand(n, 1, 1, 1, device=x.device), len(x))
     return torch.where(drawn < 0.5, x.flip(3), x)

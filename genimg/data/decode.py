@@ -6,10 +6,15 @@ import stat
 import threading
 import warnings
 from contextlib import nullcontext
+from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from genimg.system.errors import DataError, reason, shown
+
+if TYPE_CHECKING:
+    from PIL import Image, ImageFile
 
 #: Pillow's readers for what `folder.find` takes. One of its many others would hand a file to another program.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
@@ -35,7 +40,7 @@ UPRIGHT = {
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
-def decode(file, size, background="white", fit="crop"):
+def decode(file: str | os.PathLike[str], size: int, background: str = "white", fit: str = "crop") -> Tensor:
     """One file as uint8 (3, size, size).
 
     Turned as its EXIF data say; transparency put on the background; 16 bits a channel scaled to 8; of several frames
@@ -70,7 +75,7 @@ def decode(file, size, background="white", fit="crop"):
     return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()  # (3, S, S)
 
 
-def _square(file, size, colour, fit):
+def _square(file: str | os.PathLike[str], size: int, colour: tuple[int, ...], fit: str) -> "Image.Image":
     from PIL import Image
 
     with Image.open(file, formats=FORMATS) as picture:
@@ -84,7 +89,7 @@ def _square(file, size, colour, fit):
             return _fitted(_composited(_turned(picture), colour), size, colour, fit)
 
 
-def _scale_clearrgb(picture):
+def _scale_clearrgb(picture: "ImageFile.ImageFile") -> None:
     """A PNG names its clear colour in its own number of bits; Pillow scales the pixels alone to 8 (not yet loaded)."""
     stored = picture.tile[0].args if picture.format == "PNG" and picture.tile else None
     clear = picture.info.get("transparency")
@@ -94,18 +99,18 @@ def _scale_clearrgb(picture):
         picture.info["transparency"] = tuple(level >> 8 for level in clear)
 
 
-def _turned(picture):
+def _turned(picture: "Image.Image") -> "Image.Image":
     from PIL import Image
 
     try:
-        orientation = picture.getexif().get(0x0112)
+        orientation = picture.getexif().get(0x0112, 0)
     except Exception:  # broken EXIF data, while the pixels are fine
         return picture
     name = UPRIGHT.get(orientation)
     return picture.transpose(Image.Transpose[name]) if name else picture
 
 
-def _composited(picture, colour):
+def _composited(picture: "Image.Image", colour: tuple[int, ...]) -> "Image.Image":
     """RGB, with transparent parts on the colour."""
     from PIL import Image
 
@@ -116,7 +121,7 @@ def _composited(picture, colour):
     return Image.alpha_composite(Image.new("RGBA", picture.size, colour), picture).convert("RGB")
 
 
-def _fitted(picture, size, colour, fit):
+def _fitted(picture: "Image.Image", size: int, colour: tuple[int, ...], fit: str) -> "Image.Image":
     from PIL import Image
 
     width, height = picture.size
@@ -133,7 +138,7 @@ def _fitted(picture, size, colour, fit):
     return square
 
 
-def _eight_bits(picture):
+def _eight_bits(picture: "Image.Image") -> "Image.Image":
     """Modes of more than 8 bits scaled to 8, where Pillow would clip them.
 
     Modes I and F know no range: it is the smallest of 1 (F only), 2^8-1, 2^16-1 and 2^31-1 that holds all values.
@@ -158,12 +163,12 @@ def _eight_bits(picture):
     return grey
 
 
-def rgb(background):
+def rgb(background: str) -> tuple[int, ...]:
     """(r, g, b) of a colour's name."""
     from PIL import ImageColor
 
     try:
-        colour = ImageColor.getrgb(background)
+        colour: tuple[int, ...] = ImageColor.getrgb(background)
     except (ValueError, AttributeError, TypeError):
         colour = ()
     if len(colour) != 3:

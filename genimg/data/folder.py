@@ -3,11 +3,14 @@
 import os
 import sys
 import warnings
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import NoReturn
 
 import torch
+from torch import Tensor
 
 from genimg.data.decode import FITS, decode, rgb
 from genimg.data.images import SOURCES, Images, combined, digest
@@ -20,7 +23,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 BLOCK = 1024
 
 
-def find(folder):
+def find(folder: str | os.PathLike[str]) -> list[Path]:
     """Picture files at any depth, sorted by their path within the folder. Hidden files and folders are left out.
 
     Links to folders are followed, but no folder is entered twice, so that loops end.
@@ -30,7 +33,7 @@ def find(folder):
     """
     top = os.path.expanduser(folder)
 
-    def stop(error):
+    def stop(error: OSError) -> NoReturn:
         raise DataError(
             f"{shown(error.filename or top)} cannot be read ({error.strerror}); change its permissions or move it away"
         ) from error
@@ -55,7 +58,10 @@ def find(folder):
     return sorted(found, key=lambda file: file.relative_to(top).as_posix())
 
 
-def load(folder, size, background="white", fit="crop", skip_bad=False, memory=None, n=None, seed=0):
+def load(
+    folder: str | os.PathLike[str], size: int, background: str = "white", fit: str = "crop", skip_bad: bool = False,
+    memory: float | None = None, n: int | None = None, seed: int = 0,
+) -> "Images | Stream":  # fmt: skip
     """A folder's pictures, each file decoded once.
 
     Args:
@@ -84,9 +90,11 @@ def load(folder, size, background="white", fit="crop", skip_bad=False, memory=No
         files = [files[i] for i in sorted(drawn.tolist())]
     streams = len(files) * 3 * size * size > (free_memory() // 2 if memory is None else memory)
     pixels = None if streams else torch.empty(len(files), 3, size, size, dtype=torch.uint8)
-    good, skipped, digests = [], [], []
+    good: list[Path] = []
+    skipped: list[str] = []
+    digests: list[bytes] = []
 
-    def read(i):
+    def read(i: int) -> bytes | DataError:
         try:
             picture = decode(files[i], size, background, fit)
         except DataError as error:
@@ -94,9 +102,10 @@ def load(folder, size, background="white", fit="crop", skip_bad=False, memory=No
         if pixels is None:
             return digest(picture)
         pixels[i] = picture
-        return None
+        return b""
 
-    def read_all():  # block after block: a million waiting calls would fill the memory
+    def read_all() -> Generator[bytes | DataError, None, None]:
+        # block after block: a million waiting calls would fill the memory
         with ThreadPoolExecutor(min(8, _processors())) as pool:
             try:
                 for block in range(0, len(files), BLOCK):
@@ -122,12 +131,12 @@ def load(folder, size, background="white", fit="crop", skip_bad=False, memory=No
     if skipped:
         names = ", ".join(shown(name) for name in skipped[:5]) + (", ..." if len(skipped) > 5 else "")
         print(f"left out {len(skipped)} of {len(files)} files that cannot be read: {names}", file=sys.stderr)
-    if streams:
+    if pixels is None:
         return Stream(good, size, background, fit, tuple(skipped), combined(digests, (3, size, size)))
     return Images(pixels[: len(good)], skipped=tuple(skipped))
 
 
-class Stream(torch.utils.data.Dataset):
+class Stream(torch.utils.data.Dataset[Tensor]):
     """Pictures that are decoded when they are drawn: `stream[i]` is uint8 (3, size, size).
 
     Attributes:
@@ -138,23 +147,27 @@ class Stream(torch.utils.data.Dataset):
         workers: processes that decode ahead, where `batches` is not told; None takes a processor each, up to 4.
     """
 
-    workers = None
+    shape: tuple[int, ...]
+    workers: int | None = None
 
-    def __init__(self, files, size, background="white", fit="crop", skipped=(), fingerprint=""):
+    def __init__(
+        self, files: Sequence[Path], size: int, background: str = "white", fit: str = "crop",
+        skipped: tuple[str, ...] = (), fingerprint: str = "",
+    ) -> None:  # fmt: skip
         self.files, self.size, self.background, self.fit, self.skipped = files, size, background, fit, skipped
         self.shape, self.fingerprint = (len(files), 3, size, size), fingerprint
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.files)
 
-    def __getitem__(self, i):
+    def __getitem__(self, i: int) -> Tensor:
         return decode(self.files[i], self.size, self.background, self.fit)
 
-    def pixels_of(self, indices):
+    def pixels_of(self, indices: Iterable[int]) -> Tensor:
         """Pictures at some indices: uint8 (B, 3, size, size)."""
         return torch.stack([self[i] for i in indices])
 
-    def batches(self, indices, workers=None):
+    def batches(self, indices: Iterable[Tensor], workers: int | None = None) -> Iterator[Tensor]:
         """uint8 (B, 3, size, size) for each tensor of indices (B,), decoded ahead by worker processes.
 
         Args:
@@ -191,24 +204,25 @@ class Stream(torch.utils.data.Dataset):
             del ahead  # ends the workers
 
 
-class _Caught(torch.utils.data.Dataset):
+class _Caught(torch.utils.data.Dataset[Tensor | str]):
     """A stream whose errors come as values: raised in a worker, they would reach the reader as a traceback in text."""
 
-    def __init__(self, stream):
+    def __init__(self, stream: Stream) -> None:
         self.stream = stream
 
-    def __getitem__(self, i):
+    def __getitem__(self, i: int) -> Tensor | str:
         try:
             return self.stream[i]
         except DataError as error:
             return str(error)
 
 
-def _stacked(pictures):
-    return next((error for error in pictures if isinstance(error, str)), None) or torch.stack(pictures)
+def _stacked(pictures: list[Tensor | str]) -> Tensor | str:
+    error = next((one for one in pictures if isinstance(one, str)), None)
+    return error or torch.stack([one for one in pictures if isinstance(one, Tensor)])
 
 
-def free_memory():
+def free_memory() -> int:
     """Bytes of memory that programs can have now; 4 GB where the system does not tell."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
@@ -217,6 +231,6 @@ def free_memory():
         return 4 * 10**9
 
 
-def _processors():
+def _processors() -> int:
     """How many this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

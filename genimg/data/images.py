@@ -2,7 +2,9 @@
 
 import hashlib
 import itertools
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -38,10 +40,10 @@ class Images:
     classes: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.pixels)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int | slice | Sequence[int] | Tensor) -> "Images":
         """The pictures at `index`: an integer gives a set of one, otherwise a slice, list, mask or tensor."""
         if isinstance(index, int):
             index = [index]
@@ -50,15 +52,15 @@ class Images:
         return Images(self.pixels[index], labels, factors, self.classes)
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, ...]:
         """(N, C, H, W)."""
         return tuple(self.pixels.shape)
 
-    def floats(self, device=None):
+    def floats(self, device: torch.device | str | None = None) -> Tensor:
         """All pictures as float32 (N, C, H, W) in [-1, 1]."""
         return to_floats(self.pixels.to(device))
 
-    def split(self, test=0.2, seed=0):
+    def split(self, test: float = 0.2, seed: int = 0) -> tuple["Images", "Images"]:
         """(train, test): every picture in exactly one, drawn by the seed; `test` is a share or a number.
 
         Raises:
@@ -71,17 +73,38 @@ class Images:
         return self[order[n_test:]], self[order[:n_test]]
 
 
-def to_floats(pixels):
+@runtime_checkable
+class Streamed(Protocol):
+    """Pictures that are read when they are drawn, as those of a `folder.Stream` are."""
+
+    shape: tuple[int, ...]
+    fingerprint: str
+    workers: int | None
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def pixels_of(self, indices: Iterable[int]) -> Tensor:
+        """uint8 (B, C, H, W) at some indices."""
+
+    def batches(self, indices: Iterable[Tensor], workers: int | None = None) -> Iterator[Tensor]:
+        """uint8 (B, C, H, W) for each tensor of indices (B,)."""
+
+
+def to_floats(pixels: Tensor) -> Tensor:
     """uint8 0..255 -> float32 in [-1, 1]."""
     return pixels.float().div_(127.5).sub_(1)
 
 
-def to_bytes(x):
+def to_bytes(x: Tensor) -> Tensor:
     """Floats in [-1, 1] (clipped) -> uint8 0..255, to the nearest level."""
     return x.detach().float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
 
 
-def batches(images, batch, seed=0, device="cpu", start=0, part=(0, 1), workers=None, labelled=False):
+def batches(
+    images: Images | Streamed | Tensor, batch: int, seed: int = 0, device: torch.device | str = "cpu", start: int = 0,
+    part: tuple[int, int] = (0, 1), workers: int | None = None, labelled: bool = False,
+) -> Generator[Tensor | tuple[Tensor, Tensor], None, None]:  # fmt: skip
     """Endless batches (B, C, H, W), float32 in [-1, 1], channels_last, on the device; or pairs of one and its labels.
 
     Every picture comes once before any comes again; the order depends on the seed and the epoch alone. The uint8
@@ -100,13 +123,13 @@ def batches(images, batch, seed=0, device="cpu", start=0, part=(0, 1), workers=N
         ValueError: the batch cannot be shared evenly.
     """
     order = _indices(len(images), batch, seed, start, part)
-    labels = getattr(images, "labels", None)
+    labels = getattr(images, "labels", None) if labelled else None
     if labelled:
         if labels is None:
             raise DataError("these pictures have no labels, and the model was built with classes; build it without")
         order, again = itertools.tee(order)
         labels = labels.to(device)
-    if hasattr(images, "pixels_of"):
+    if isinstance(images, Streamed):
         drawn = images.batches(order, workers)
     else:
         pixels = images.pixels if isinstance(images, Images) else images
@@ -119,17 +142,17 @@ def batches(images, batch, seed=0, device="cpu", start=0, part=(0, 1), workers=N
         drawn = (pixels[_sent(index, device)] for index in order)
     for x in drawn:
         x = to_floats(_sent(x, device)).contiguous(memory_format=torch.channels_last)  # (B, C, H, W)
-        yield (x, labels[_sent(next(again), device)]) if labelled else x
+        yield x if labels is None else (x, labels[_sent(next(again), device)])
 
 
-def _sent(tensor, device):
+def _sent(tensor: Tensor, device: torch.device | str) -> Tensor:
     """On the device, without waiting for a GPU."""
     if torch.device(device).type == "cuda" and tensor.device.type == "cpu":
         tensor = tensor.pin_memory()
     return tensor.to(device, non_blocking=True)
 
 
-def _indices(n, batch, seed, start, part):
+def _indices(n: int, batch: int, seed: int, start: int, part: tuple[int, int]) -> Iterator[Tensor]:
     """Endless batches of indices (B / processes,) into n pictures: one permutation an epoch, end to end."""
     rank, processes = part
     if batch < 1 or start < 0 or not 0 <= rank < processes:
@@ -147,26 +170,26 @@ def _indices(n, batch, seed, start, part):
         yield index[rank * own : (rank + 1) * own]
 
 
-def _permutation(n, seed, epoch):
+def _permutation(n: int, seed: int, epoch: int) -> Tensor:
     return torch.randperm(n, generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
 
 
-def fingerprint(images):
+def fingerprint(images: Images | Streamed) -> str:
     """A short hash of the pictures, so that a run can tell whether they are the same as before.
 
     It is the same for a folder in memory and streamed.
     """
-    if hasattr(images, "pixels_of"):
+    if isinstance(images, Streamed):
         return images.fingerprint
     return combined((digest(picture) for picture in images.pixels), images.shape[1:])
 
 
-def digest(picture):
+def digest(picture: Tensor) -> bytes:
     """SHA-256 of one picture's bytes; uint8 (C, H, W)."""
     return hashlib.sha256(picture.contiguous().numpy().data).digest()
 
 
-def combined(digests, shape):
+def combined(digests: Iterable[bytes], shape: Iterable[int]) -> str:
     """The fingerprint of pictures (C, H, W) with these digests."""
     whole = hashlib.sha256(repr(tuple(shape)).encode())
     for one in digests:

@@ -5,8 +5,10 @@ angles in radians, hues and grounds in turns of a colour circle. The same factor
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 #: The shapes, in the order of their numbers.
 KINDS = ("disc", "square", "triangle", "cross", "star", "ring")
@@ -28,7 +30,10 @@ LIGHT = (-0.6, 0.8)
 CHUNK_PIXELS = 1 << 16
 
 
-def sample_factors(n, seed=0, kinds=KINDS, hues=None, shift=None, device="cpu", **ranges):
+def sample_factors(
+    n: int, seed: int = 0, kinds: Sequence[str] = KINDS, hues: int | None = None, shift: float | None = None,
+    device: torch.device | str = "cpu", **ranges: float | tuple[float, float],
+) -> dict[str, Tensor]:  # fmt: skip
     """Draw n sets of factors, each factor independent and uniform.
 
     Args:
@@ -70,7 +75,7 @@ def sample_factors(n, seed=0, kinds=KINDS, hues=None, shift=None, device="cpu", 
     return {name: value.to(device) for name, value in factors.items()}
 
 
-def render(factors, size=32):
+def render(factors: dict[str, Tensor], size: int = 32) -> Tensor:
     """Draw the pictures that the factors describe, anti-aliased.
 
     Args:
@@ -92,7 +97,7 @@ def render(factors, size=32):
     return pixels
 
 
-def render_floats(kind, factors, size):
+def render_floats(kind: int, factors: dict[str, Tensor], size: int) -> Tensor:
     """Pictures of one kind as floats in [0, 1], (N, 3, size, size); differentiable in every factor but the kind."""
     column = [factors[name].float().view(-1, 1, 1) for name in ("x", "y", "radius", "angle")]
     x, y, radius, angle = column  # each (N, 1, 1)
@@ -100,7 +105,7 @@ def render_floats(kind, factors, size):
     dx, dy = axis.view(1, 1, -1) - x, -axis.view(1, -1, 1) - y  # (N, 1, S), (N, S, 1)
     cos, sin = torch.cos(angle) / radius, torch.sin(angle) / radius
 
-    def distance(dx, dy):  # to the outline, negative inside, in units of the radius: (N, S, S)
+    def distance(dx: Tensor, dy: Tensor) -> Tensor:  # to the outline, negative inside, in radii: (N, S, S)
         return OUTLINES[KINDS[kind]](dx * cos + dy * sin, dy * cos - dx * sin)
 
     edge = distance(dx, dy)
@@ -121,19 +126,19 @@ def render_floats(kind, factors, size):
     return torch.lerp(behind, solid, cover.unsqueeze(1)).clamp(0, 1)  # (N, 3, S, S)
 
 
-def hue_to_rgb(hue, middle, swing):
+def hue_to_rgb(hue: Tensor, middle: float, swing: float) -> Tensor:
     """Colours on a circle in RGB: (N,) hues in turns -> (N, 3); 0 is red, 1/3 green, 2/3 blue."""
     phase = torch.arange(3, device=hue.device) / 3
     return middle + swing * torch.cos(2 * math.pi * (hue.unsqueeze(-1) - phase))
 
 
-def rgb_to_hue(rgb):
+def rgb_to_hue(rgb: Tensor) -> Tensor:
     """The inverse of `hue_to_rgb`: (..., 3) -> hue in turns, in [0, 1)."""
     phase = 2 * math.pi * torch.arange(3, device=rgb.device) / 3
     return (torch.atan2((rgb * phase.sin()).sum(-1), (rgb * phase.cos()).sum(-1)) / (2 * math.pi)) % 1.0
 
 
-def _pair(value):
+def _pair(value: float | tuple[float, ...] | list[float]) -> tuple[float, ...]:
     return tuple(value) if isinstance(value, (tuple, list)) else (value, value)
 
 
@@ -141,29 +146,29 @@ def _pair(value):
 # bound beyond the corners: all that anti-aliasing needs. Sizes are chosen for similar areas.
 
 
-def _disc(u, v):
+def _disc(u: Tensor, v: Tensor) -> Tensor:
     return torch.sqrt(u * u + v * v) - 0.95
 
 
-def _ring(u, v):
+def _ring(u: Tensor, v: Tensor) -> Tensor:
     return (torch.sqrt(u * u + v * v) - 0.78).abs() - 0.24
 
 
-def _square(u, v):
+def _square(u: Tensor, v: Tensor) -> Tensor:
     return torch.maximum(u.abs(), v.abs()) - 0.82
 
 
-def _triangle(u, v):
+def _triangle(u: Tensor, v: Tensor) -> Tensor:
     slanted = u.abs() * math.sqrt(0.75) + v * 0.5
     return torch.maximum(slanted, -v) - 0.62
 
 
-def _cross(u, v):
+def _cross(u: Tensor, v: Tensor) -> Tensor:
     u, v = u.abs(), v.abs()
     return torch.maximum(torch.maximum(u, v) - 1.0, torch.minimum(u, v) - 0.36)
 
 
-def _star(u, v, tips=5, inner=0.5, outer=1.15):
+def _star(u: Tensor, v: Tensor, tips: int = 5, inner: float = 0.5, outer: float = 1.15) -> Tensor:
     # Fold the plane onto half a tip; what is left is one straight edge from the tip to the inner corner.
     half = math.pi / tips
     angle = (torch.atan2(u, v) + half) % (2 * half) - half

@@ -2,15 +2,31 @@
 
 import os
 from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, overload
 
 import torch
+from torch import Tensor
 
 from genimg.data import folder, shapes
 from genimg.data.images import DIGITS, DOWNLOADED, LARGEST, PHOTOS, SHAPES, SMALLEST, SOURCES, Images
 from genimg.system.errors import DataError
 
+#: The sources that have a name.
+Named = Literal["digits", "photos", "shapes", "mnist", "fashion_mnist", "cifar10"]
 
-def load_images(source, size=None, n=None, seed=0, **options):
+
+@overload
+def load_images(
+    source: Named, size: int | None = None, n: int | None = None, seed: int = 0, **options: Any
+) -> Images: ...
+@overload
+def load_images(
+    source: str | os.PathLike[str], size: int | None = None, n: int | None = None, seed: int = 0, **options: Any
+) -> Images | folder.Stream: ...
+def load_images(
+    source: str | os.PathLike[str], size: int | None = None, n: int | None = None, seed: int = 0, **options: Any
+) -> Images | folder.Stream:
     """Load or draw pictures.
 
     Args:
@@ -49,13 +65,13 @@ def load_images(source, size=None, n=None, seed=0, **options):
     return images if size is None else Images(_resize(images.pixels, size), images.labels, None, images.classes)
 
 
-def data_folder():
+def data_folder() -> Path:
     """Where downloads are kept: `GENIMG_DATA`, or genimg/ in the user's cache folder."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("GENIMG_DATA") or Path(cache) / "genimg")
 
 
-def import_torchvision():
+def import_torchvision() -> ModuleType:
     """torchvision, or one clear error where it is absent or was built for another torch.
 
     Raises:
@@ -72,7 +88,7 @@ def import_torchvision():
     return torchvision
 
 
-def _sklearn_datasets():
+def _sklearn_datasets() -> ModuleType:
     try:
         from sklearn import datasets
     except ImportError as error:
@@ -80,15 +96,16 @@ def _sklearn_datasets():
     return datasets
 
 
-def _folder(source, size, n, seed, options):
-
+def _folder(
+    source: str | os.PathLike[str], size: int, n: int | None, seed: int, options: dict[str, Any]
+) -> Images | folder.Stream:
     unknown = options.keys() - {"background", "fit", "skip_bad", "memory"}
     if unknown:
         raise DataError(f"{', '.join(sorted(unknown))}: folders take background, fit, skip_bad and memory")
     return folder.load(source, size, n=n, seed=seed, **options)
 
 
-def _shapes(size, n, seed, options):
+def _shapes(size: int, n: int, seed: int, options: dict[str, Any]) -> Images:
     try:
         factors = shapes.sample_factors(n, seed, **options)
         pixels = shapes.render(factors, size)
@@ -97,7 +114,7 @@ def _shapes(size, n, seed, options):
     return Images(pixels, factors["kind"], factors, shapes.KINDS)
 
 
-def _digits():
+def _digits() -> Images:
     loaded = _sklearn_datasets().load_digits()
     pixels = torch.from_numpy(loaded.images).unsqueeze(1) * (255 / 16)  # 16 is white: (1797, 1, 8, 8)
     return Images(
@@ -105,7 +122,7 @@ def _digits():
     )
 
 
-def _photos(size, n, seed):
+def _photos(size: int | None, n: int, seed: int) -> Images:
     loaded = _sklearn_datasets().load_sample_images()
     photos = torch.stack([torch.from_numpy(i.copy()) for i in loaded.images]).permute(0, 3, 1, 2)  # (2, 3, 427, 640)
     names = tuple(Path(name).stem for name in loaded.filenames)
@@ -124,7 +141,7 @@ def _photos(size, n, seed):
     return Images(torch.cat(crops), labels, None, names)
 
 
-def _downloaded(source):
+def _downloaded(source: str) -> Images:
     torchvision = import_torchvision()
     folder = data_folder()
     loader = getattr(torchvision.datasets, DOWNLOADED[source])
@@ -142,7 +159,7 @@ def _downloaded(source):
     return Images(pixels, torch.as_tensor(loaded.targets).long(), None, tuple(loaded.classes))
 
 
-def _resize(pixels, size):
+def _resize(pixels: Tensor, size: int) -> Tensor:
     """(N, C, H, W) uint8 to (N, C, size, size), bicubic, anti-aliased when it shrinks."""
     if tuple(pixels.shape[-2:]) == (size, size):
         return pixels

@@ -3,11 +3,17 @@
 Both explain one number a picture: function(x) -> (N,).
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 
-def integrated_gradients(function, x, baseline=None, steps=32):
+def integrated_gradients(
+    function: Callable[[Tensor], Tensor], x: Tensor, baseline: Tensor | None = None,
+    steps: int = 32,
+) -> Tensor:  # fmt: skip
     """Integrated gradients (Sundararajan et al. 2017, https://arxiv.org/abs/1703.01365), (N, C, H, W).
 
     (x - baseline) times the mean gradient on the straight line between them. The sum over a picture is
@@ -25,14 +31,14 @@ def integrated_gradients(function, x, baseline=None, steps=32):
     return (x - baseline) * total / steps
 
 
-def gradient(function, x):
+def gradient(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """The plain gradient of function(x) at x, (N, C, H, W)."""
     point = x.detach().requires_grad_()
     return torch.autograd.grad(function(point).sum(), point)[0]
 
 
 @torch.no_grad()
-def occlusion(function, x, patch=4, value=0.0):
+def occlusion(function: Callable[[Tensor], Tensor], x: Tensor, patch: int = 4, value: float = 0.0) -> Tensor:
     """How much function(x) falls when a patch is covered: (N, 1, H, W), equal over each patch.
 
     Args:
@@ -55,7 +61,7 @@ def occlusion(function, x, patch=4, value=0.0):
     return F.interpolate(fall, scale_factor=patch, mode="nearest")
 
 
-def similarity(a, b):
+def similarity(a: Tensor, b: Tensor) -> Tensor:
     """Rank correlation (Spearman) of the strengths of two maps, picture by picture: (N,), from -1 to 1.
 
     Strength is the absolute value, summed over channels. Maps that mark the same places agree in it whatever their

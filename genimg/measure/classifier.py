@@ -1,11 +1,13 @@
 """Two small classifiers, trained here and shipped with the package: their last layer but one is what `features` sees.
 
-`python -c "from genimg import classifier; classifier.write('digits')"` makes the shipped weights again, in half a
-minute of one core (`shapes`: in three).
+`python -c "from genimg.measure import classifier; classifier.write('digits')"` makes the shipped weights again, in
+half a minute of one core (`shapes`: in three).
 """
 
 import math
+import os
 import random
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from genimg.data import shapes
 from genimg.data.images import DIGITS, _indices, to_floats
@@ -61,11 +63,11 @@ class Classifier(nn.Module):
         heads: name -> number of classes.
     """
 
-    def __init__(self, size, channels, heads):
+    def __init__(self, size: int, channels: int, heads: dict[str, int]) -> None:
         super().__init__()
         self.size = size
         widths = [16, 32, 48, 48][: int(math.log2(size // 4)) + 1]
-        layers = []
+        layers: list[nn.Module] = []
         for before, after in zip([channels, *widths], widths, strict=False):
             stride = 2 if layers else 1
             layers += [nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
@@ -74,24 +76,24 @@ class Classifier(nn.Module):
         )
         self.heads = nn.ModuleDict({name: nn.Linear(DIMS, classes) for name, classes in heads.items()})
 
-    def prepared(self, pixels):
+    def prepared(self, pixels: Tensor) -> Tensor:
         """uint8 (N, C, H, W) -> what the layers see: floats (N, C, size, size) in [-1, 1], anti-aliased bilinear."""
         x = to_floats(pixels.cpu())
         if tuple(x.shape[-2:]) == (self.size, self.size):
             return x
         return F.interpolate(x, (self.size, self.size), mode="bilinear", antialias=True)
 
-    def features(self, x):
+    def features(self, x: Tensor) -> Tensor:
         """(N, C, size, size) -> (N, DIMS), before the rectifier: closer to Gaussian than behind it."""
         return self.body(x)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
         """(N, C, size, size) -> {head: logits (N, classes)}."""
         h = self.features(x).relu()
         return {name: head(h) for name, head in self.heads.items()}
 
 
-def train(source, seed=0, steps=None):
+def train(source: str, seed: int = 0, steps: int | None = None) -> tuple[Classifier, dict[str, float]]:
     """Train the classifier of "digits" or "shapes" from nothing.
 
     Args:
@@ -127,7 +129,7 @@ def train(source, seed=0, steps=None):
     return net, accuracy(net, x_test, labels_test)
 
 
-def write(source, folder=None, seed=0):
+def write(source: str, folder: str | os.PathLike[str] | None = None, seed: int = 0) -> tuple[Path, dict[str, float]]:
     """`train`, and keep the weights as features-SOURCE.safetensors (16-bit floats); returns (path, accuracies)."""
     net, right = train(source, seed)
     path = Path(folder or FOLDER) / f"features-{source}.safetensors"
@@ -136,7 +138,7 @@ def write(source, folder=None, seed=0):
 
 
 @torch.no_grad()
-def accuracy(net, pixels, labels):
+def accuracy(net: Classifier, pixels: Tensor, labels: dict[str, Tensor]) -> dict[str, float]:
     """{head: share that it gets right} of uint8 pictures; labels below 0 do not count."""
     outputs = [net(net.prepared(part)) for part in pixels.split(500)]
     result = {}
@@ -146,7 +148,7 @@ def accuracy(net, pixels, labels):
     return result
 
 
-def bins(factors):
+def bins(factors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Factors of shapes -> {head: class (N,)} as in `BINS`; -1 for the angle of a shape that has none."""
     result = {"kind": factors["kind"]}
     for name in ("hue", "ground"):  # on a circle: the first bin lies around 0
@@ -159,7 +161,7 @@ def bins(factors):
     return result
 
 
-def spec_of(source):
+def spec_of(source: str) -> Spec:
     """The Spec of a source.
 
     Raises:
@@ -171,7 +173,7 @@ def spec_of(source):
 
 
 @contextmanager
-def random_state_kept():
+def random_state_kept() -> Iterator[None]:
     """Python's, NumPy's and torch's global generators are afterwards as they were."""
     kept = random.getstate(), np.random.get_state()
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
@@ -183,23 +185,22 @@ def random_state_kept():
         np.random.set_state(kept[1])
 
 
-def _pictures(source, seed, most):
+def _pictures(source: str, seed: int, most: int) -> list[tuple[Tensor, dict[str, Tensor]]]:
     """((pixels, labels), the same held out): uint8 pictures and {head: class}; of shapes no more than are seen."""
     size = SPECS[source].size
     if source == DIGITS:
-        return [(part.pixels, {"digit": part.labels}) for part in load_images(source, size).split(500, seed=0)]
-    drawn = [
-        load_images(source, size, n, 10**6 + 2 * seed + i, **RANGES) for i, n in enumerate((min(30_000, most), 2000))
-    ]
-    return [(part.pixels, bins(part.factors)) for part in drawn]
+        parts = load_images("digits", size).split(500, seed=0)
+        return [(part.pixels, {"digit": part.labels}) for part in parts if part.labels is not None]
+    many = (min(30_000, most), 2000)
+    drawn = [load_images("shapes", size, n, 10**6 + 2 * seed + i, **RANGES) for i, n in enumerate(many)]
+    return [(part.pixels, bins(part.factors)) for part in drawn if part.factors is not None]
 
 
-def _jittered(x, turn=0.25, zoom=0.12, shift=0.12):
+def _jittered(x: Tensor, turn: float = 0.25, zoom: float = 0.12, shift: float = 0.12) -> Tensor:
     """Each picture turned (radians), zoomed and shifted by its own random amount; black comes in from outside."""
-    turn, zoom, right, down = (2 * torch.rand(4, len(x), 1) - 1) * torch.tensor([turn, zoom, shift, shift]).view(
-        -1, 1, 1
-    )
-    cos, sin = turn.cos() * zoom.exp(), turn.sin() * zoom.exp()
+    most = torch.tensor([turn, zoom, shift, shift]).view(-1, 1, 1)
+    angle, log_scale, right, down = (2 * torch.rand(4, len(x), 1) - 1) * most  # each (N, 1)
+    cos, sin = angle.cos() * log_scale.exp(), angle.sin() * log_scale.exp()
     matrix = torch.stack([torch.cat([cos, -sin, right], 1), torch.cat([sin, cos, down], 1)], 1)  # (N, 2, 3)
     grid = F.affine_grid(matrix, list(x.shape), align_corners=False)
     return F.grid_sample(x + 1, grid, align_corners=False) - 1

@@ -10,11 +10,14 @@ import contextlib
 import math
 import statistics
 import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.module_tracker import ModuleTracker
 
 #: Layers whose multiplications are counted.
 COUNTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
@@ -43,12 +46,12 @@ class Layer:
     seconds: float | None = None
 
     @property
-    def intensity(self):
+    def intensity(self) -> float:
         """Operations per byte, the abscissa of a roofline (Williams et al. 2009)."""
         return self.operations / self.bytes
 
 
-def operations(layer, x, y):
+def operations(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, x: Tensor, y: Tensor) -> int:
     """Operations of one layer's forward pass from x to y: twice its multiplications.
 
     A dense layer multiplies each input with each output. A convolution multiplies, for each number it puts out, the
@@ -63,7 +66,7 @@ def operations(layer, x, y):
     return 2 * y.numel() * taps * layer.in_channels // layer.groups
 
 
-def layers(network, *inputs, rounds=0):
+def layers(network: nn.Module, *inputs: Tensor, rounds: int = 0) -> list[Layer]:
     """Every counted layer that a forward pass runs through, in order.
 
     Args:
@@ -76,8 +79,8 @@ def layers(network, *inputs, rounds=0):
     """
     found, hooks = [], []
 
-    def hook(name):
-        def note(layer, args, y):
+    def hook(name: str) -> Callable[..., None]:
+        def note(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, args: tuple[Tensor], y: Tensor) -> None:
             (x,) = args
             weights = sum(p.numel() for p in layer.parameters())
             moved = x.numel() * x.element_size() + y.numel() * y.element_size()
@@ -103,10 +106,10 @@ def layers(network, *inputs, rounds=0):
     return found
 
 
-def step_operations(function):
+def step_operations(function: Callable[[], object]) -> int:
     """Operations of all that `function()` runs, backward passes included, by torch's own counter."""
     counter = FlopCounterMode(display=False)
-    counter.mod_tracker = _Anywhere()
+    counter.mod_tracker = cast(ModuleTracker, _Anywhere())
     with counter:
         function()
     return counter.get_total_flops()
@@ -118,7 +121,7 @@ class _Anywhere(contextlib.nullcontext):
     parents = ("Global",)
 
 
-def saved_bytes(function, weights=()):
+def saved_bytes(function: Callable[[], Tensor], weights: Iterable[Tensor] = ()) -> int:
     """Bytes that autograd keeps for the backward pass of what `function()` returns. Each storage counts once.
 
     Args:
@@ -127,9 +130,9 @@ def saved_bytes(function, weights=()):
         weights: tensors that are there anyway and not counted.
     """
     known = {w.untyped_storage().data_ptr() for w in weights}
-    storages = {}
+    storages: dict[int, int] = {}
 
-    def pack(tensor):
+    def pack(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in known:
             storages[storage.data_ptr()] = storage.nbytes()
@@ -142,13 +145,13 @@ def saved_bytes(function, weights=()):
     return total
 
 
-def exponent(x, y):
+def exponent(x: Tensor | Sequence[float], y: Tensor | Sequence[float]) -> float:
     """The b of y ~ a x^b: slope of the least-squares line through the logarithms."""
     x, y = (torch.as_tensor(v, dtype=torch.float64).log() for v in (x, y))
     return (((x - x.mean()) * (y - y.mean())).sum() / (x - x.mean()).square().sum()).item()
 
 
-def seconds(function, rounds=5, device="cpu"):
+def seconds(function: Callable[[], object], rounds: int = 5, device: torch.device | str = "cpu") -> float:
     """Median time of one call, after one that is not counted."""
     times = []
     for _ in range(rounds + 1):
@@ -159,13 +162,15 @@ def seconds(function, rounds=5, device="cpu"):
     return statistics.median(times[1:])
 
 
-def synchronise(device):
+def synchronise(device: torch.device | str) -> None:
     """Wait until a GPU has done what it was given; on a CPU there is nothing to wait for."""
     if torch.device(device).type == "cuda":
         torch.cuda.synchronize(device)
 
 
-def peaks(device="cpu", dtype=torch.float32, scale=None):
+def peaks(
+    device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32, scale: float | None = None
+) -> tuple[float, float]:
     """What this machine reaches at its best: (operations a second, bytes a second).
 
     Operations: the better of the product of two large matrices and a large convolution, for libraries are tuned to
@@ -189,7 +194,7 @@ def peaks(device="cpu", dtype=torch.float32, scale=None):
     return fast, 2 * source.numel() / _best(lambda: target.copy_(source), device)
 
 
-def _best(function, device, rounds=8):
+def _best(function: Callable[[], object], device: torch.device | str, rounds: int = 8) -> float:
     times = []
     for _ in range(rounds):
         synchronise(device)

@@ -7,9 +7,10 @@ the sign and the scale of latents. A rotation of the code is what they are there
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
-def binned(values, bins=20):
+def binned(values: ArrayLike, bins: int = 20) -> np.ndarray:
     """Each column of (N, d) cut into bins that hold equally many rows: int64 (N, d) from 0 to bins - 1.
 
     Equal counts, not equal widths, so that one far value cannot push all others into one bin. A column that does not
@@ -20,21 +21,21 @@ def binned(values, bins=20):
     return np.stack([np.searchsorted(np.unique(e), v, side="right") for e, v in zip(edges.T, values.T, strict=True)], 1)
 
 
-def information(codes, factors):
+def information(codes: np.ndarray, factors: np.ndarray) -> np.ndarray:
     """Mutual information of every latent with every factor, (d, k) nats, for integers."""
     from sklearn.metrics import mutual_info_score
 
     return np.array([[mutual_info_score(f, c) for f in factors.T] for c in codes.T])
 
 
-def entropies(factors):
+def entropies(factors: np.ndarray) -> np.ndarray:
     """Entropy of every factor, (k,) nats, for integers."""
     from sklearn.metrics import mutual_info_score
 
     return np.array([mutual_info_score(f, f) for f in factors.T])
 
 
-def mig(codes, factors, bins=20):
+def mig(codes: ArrayLike, factors: ArrayLike, bins: int = 20) -> np.ndarray:
     """Mutual information gap (Chen et al. 2018, https://arxiv.org/abs/1802.04942), per factor, (k,), from 0 to 1.
 
     How much more the best latent knows about the factor than the second best does, over the factor's entropy: 1 if
@@ -72,7 +73,7 @@ class DCI:
     importance: np.ndarray
 
 
-def dci(codes, factors, seed=0, trees=20):
+def dci(codes: ArrayLike, factors: ArrayLike, seed: int = 0, trees: int = 20) -> DCI:
     """Predict every factor from the code by a forest of decision trees, and see which latents it uses.
 
     Args:
@@ -91,7 +92,7 @@ def dci(codes, factors, seed=0, trees=20):
     return DCI(*from_importance(importance), np.array(score), importance)
 
 
-def from_importance(importance):
+def from_importance(importance: ArrayLike) -> tuple[float, float]:
     """(disentanglement, completeness) of an importance matrix (d, k), non-negative.
 
     Rows are weighed by how much they matter in all, so that latents that nobody uses do not count.
@@ -102,7 +103,7 @@ def from_importance(importance):
     return float((weights * (1 - _entropy(importance, k))).sum()), float((1 - _entropy(importance.T, d)).mean())
 
 
-def factor_vae_score(groups, fixed, spread, threshold=0.05):
+def factor_vae_score(groups: ArrayLike, fixed: ArrayLike, spread: ArrayLike, threshold: float = 0.05) -> float:
     """The FactorVAE score (Kim and Mnih 2018, https://arxiv.org/abs/1802.05983): accuracy of a majority vote.
 
     In each group of codes one factor was held fixed. The latent that varies least there, relative to its spread over
@@ -130,7 +131,7 @@ def factor_vae_score(groups, fixed, spread, threshold=0.05):
     return float((votes.argmax(1)[still[half:]] == fixed[half:]).mean())
 
 
-def _entropy(rows, base):
+def _entropy(rows: np.ndarray, base: int) -> np.ndarray:
     """Entropy of each row, normalised to sum 1, in units of log(base); 1 for a row of zeros."""
     sums = rows.sum(1, keepdims=True)
     p = np.divide(rows, sums, out=np.full_like(rows, 1 / rows.shape[1]), where=sums > 0)
@@ -138,7 +139,7 @@ def _entropy(rows, base):
     return -(p * logs).sum(1) / np.log(base)
 
 
-def _checked(codes, factors):
+def _checked(codes: ArrayLike, factors: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     codes, factors = np.asarray(codes, dtype=np.float64), np.asarray(factors, dtype=np.float64)
     if codes.ndim != 2 or factors.ndim != 2 or len(codes) != len(factors):
         raise ValueError(f"codes {codes.shape} and factors {factors.shape}: they have to be (N, d) and (N, k)")

@@ -6,6 +6,8 @@ not FID, which means Inception's features. Those, and DINOv2's, come through tor
 """
 
 import hashlib
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -35,11 +37,13 @@ class Extractor:
         channels: how many a picture may have.
     """
 
-    def __init__(self, net, name, digest, dims, size, channels):
+    def __init__(
+        self, net: "Classifier | _Fidelity", name: str, digest: str, dims: int, size: int, channels: tuple[int, ...]
+    ) -> None:
         self.net, self.name, self.digest = net, name, digest
         self.dims, self.size, self.channels = dims, size, channels
 
-    def __call__(self, x, batch=250):
+    def __call__(self, x: Tensor | Images, batch: int = 250) -> Tensor:
         """Features of pictures.
 
         Args:
@@ -55,7 +59,7 @@ class Extractor:
         """
         return self._each(self.net.features, x, batch, self.dims)
 
-    def classify(self, x, batch=250):
+    def classify(self, x: Tensor | Images, batch: int = 250) -> Tensor:
         """Class probabilities (N, classes) on the CPU: digits 0 to 9, or `shapes.KINDS`.
 
         Raises:
@@ -64,9 +68,10 @@ class Extractor:
         if not isinstance(self.net, Classifier):
             raise DataError(f"{self.name} has no classes; {' and '.join(SPECS)} have")
         name, head = next(iter(self.net.heads.items()))
+        assert isinstance(head, nn.Linear)
         return self._each(lambda x: self.net(x)[name].softmax(1), x, batch, head.out_features)
 
-    def _each(self, function, x, batch, columns):
+    def _each(self, function: Callable[[Tensor], Tensor], x: Tensor | Images, batch: int, columns: int) -> Tensor:
         pixels = self._pixels(x)
         self.net.eval()  # in training mode, features would depend on the other pictures and the weights on both
         result = torch.empty(len(pixels), columns)
@@ -81,7 +86,7 @@ class Extractor:
                 progress.update(start + len(part))
         return result
 
-    def _pixels(self, x):
+    def _pixels(self, x: Tensor | Images) -> Tensor:
         """uint8 pictures (N, C, H, W), or one clear error."""
         x = x.pixels if isinstance(x, Images) else x
         if not isinstance(x, Tensor) or x.dim() != 4 or not (x.dtype == torch.uint8 or x.is_floating_point()):
@@ -100,18 +105,18 @@ class Extractor:
 class _Fidelity(nn.Module):
     """A network of torch-fidelity behind the same two functions as a Classifier. It resizes pictures by itself."""
 
-    def __init__(self, model, device):
+    def __init__(self, model: nn.Module, device: str) -> None:
         super().__init__()
         self.model, self.device = model.to(device), device
 
-    def prepared(self, pixels):
+    def prepared(self, pixels: Tensor) -> Tensor:
         return pixels.expand(-1, 3, -1, -1).to(self.device)
 
-    def features(self, x):
+    def features(self, x: Tensor) -> Tensor:
         return self.model(x)[0]
 
 
-def load(source, folder=None):
+def load(source: str, folder: str | os.PathLike[str] | None = None) -> Extractor:
     """Features for a source.
 
     Args:
@@ -143,7 +148,7 @@ def load(source, folder=None):
     return Extractor(net, f"{source} classifier", digest, DIMS, spec.size, (spec.channels,))
 
 
-def _online(source, folder):
+def _online(source: str, folder: str | os.PathLike[str] | None) -> Extractor:
     name, layer, dims, megabytes = ONLINE[source]
     try:
         import_torchvision()

@@ -10,12 +10,17 @@ Raises, wherever sets are compared:
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from genimg.system.progress import Progress
 
+#: A set of points, one for each place of its first axis.
+Points = Tensor | np.ndarray
 #: Numbers in one block of a distance or kernel matrix (32 MB).
 BLOCK = 2**22
 #: Multiplications from which on a comparison shows how far it is, some seconds' worth.
@@ -24,7 +29,7 @@ LONG = 2e10
 EPS = torch.finfo(torch.float64).eps
 
 
-def frechet_distance(a, b):
+def frechet_distance(a: Points, b: Points) -> float:
     """Frechet distance between the Gaussians with the means and covariances of two sets: (n, d), (m, d) -> float >= 0.
 
     |mu_a - mu_b|^2 + tr(S_a + S_b - 2 (S_a S_b)^(1/2)), in squared units of the features, with S divided by n - 1
@@ -44,7 +49,7 @@ def frechet_distance(a, b):
     return distance if distance > len(singular) * EPS * variance.item() else 0.0
 
 
-def _factor(x):
+def _factor(x: Tensor) -> Tensor:
     """A matrix A with A.T @ A the covariance of x: (n, d) -> (min(n, d), d)."""
     x = (x - x.mean(0)) / math.sqrt(len(x) - 1)
     # Singular values take (rows)^3. More points than d are folded into the d rows of R, for Q of x = QR drops out of
@@ -60,7 +65,7 @@ class Estimate:
     standard_error: float
 
 
-def kernel_distance(a, b):
+def kernel_distance(a: Points, b: Points) -> Estimate:
     """Unbiased squared maximum mean discrepancy, kernel k(x, y) = (x.y / d + 1)^3: (n, d), (m, d) -> Estimate.
 
     Binkowski et al. 2018, https://arxiv.org/abs/1801.01401; of Inception's features it is the KID. Its mean is 0 where
@@ -95,9 +100,9 @@ def kernel_distance(a, b):
     return Estimate(value.item(), (first.clamp(min=0) + second).sqrt().item())
 
 
-def _kernel_sums(x, y, diagonal=True):
+def _kernel_sums(x: Tensor, y: Tensor, diagonal: bool = True) -> tuple[Tensor, Tensor, Tensor]:
     """Sums of the cubic kernel over rows (n,) and columns (m,), and of its square, a scalar; with i = j or without."""
-    rows, columns, squares = [], 0, 0
+    rows, columns, squares = [], y.new_zeros(len(y)), y.new_zeros(())
     for part in _parts(x, y, "kernel distance"):
         u = x[part] @ y.T / x.shape[1]  # (b, m)
         k = u * (u * (u + 3) + 3)  # (u + 1)^3 - 1: the 1 is in all three means and cancels, here without rounding
@@ -109,14 +114,14 @@ def _kernel_sums(x, y, diagonal=True):
     return torch.cat(rows), columns, squares
 
 
-def _interaction(rows, squares):
+def _interaction(rows: Tensor, squares: Tensor) -> Tensor:
     """Mean square of a U-centred symmetric matrix without diagonal, from its row sums (n,) and its sum of squares."""
     n = len(rows)
     centred = squares - 2 * rows.square().sum() / (n - 2) + rows.sum() ** 2 / ((n - 1) * (n - 2))
     return centred.clamp(min=0) / (n * (n - 3))
 
 
-def nearest_neighbours(x, y, k=1, exclude_self=False):
+def nearest_neighbours(x: Points, y: Points, k: int = 1, exclude_self: bool = False) -> tuple[Tensor, Tensor]:
     """The k nearest points of y to each point of x: (n, d), (m, d) -> distances (n, k), indices (n, k) into y.
 
     Euclidean, ascending, of equal ones the lower index first. Exact: a copy is at distance 0.0.
@@ -148,7 +153,7 @@ def nearest_neighbours(x, y, k=1, exclude_self=False):
     return torch.cat([distances for distances, _ in found]), torch.cat([indices for _, indices in found])
 
 
-def precision_recall(real, fake, k=3):
+def precision_recall(real: Points, fake: Points, k: int = 3) -> tuple[float, float]:
     """Share of fakes among the reals, and of reals among the fakes: (n, d), (m, d) -> precision, recall, in [0, 1].
 
     A point is among a set if it lies in the ball of one of its points, which reaches to that point's k-th neighbour in
@@ -165,7 +170,7 @@ def precision_recall(real, fake, k=3):
     return precision.double().mean().item(), recall.double().mean().item()
 
 
-def density_coverage(real, fake, k=5):
+def density_coverage(real: Points, fake: Points, k: int = 5) -> tuple[float, float]:
     """How many real balls hold a fake, and what share of them holds any: (n, d), (m, d) -> density, coverage.
 
     A real point's ball reaches to its k-th neighbour among the reals. Density: balls that a fake lies in, over k, mean
@@ -181,12 +186,14 @@ def density_coverage(real, fake, k=5):
     real, fake = _pair(real, fake, least=1)
     balls, covered = 0, torch.zeros(len(real), dtype=torch.bool, device=real.device)
     for inside in _in_balls(fake, real, k, closed=False):
-        balls += inside.sum().item()
+        balls += int(inside.sum())
         covered |= inside.any(0)
     return balls / (k * len(fake)), covered.double().mean().item()
 
 
-def memorisation_rate(samples, train, test, quantile=0.01):
+def memorisation_rate(
+    samples: Points, train: Points, test: Points, quantile: float = 0.01,
+) -> float:  # fmt: skip
     """Share of samples that are nearer to a training picture than test pictures are, in [0, 1].
 
     The threshold is the r-th smallest distance from a test picture to its nearest training picture, r =
@@ -213,7 +220,7 @@ def memorisation_rate(samples, train, test, quantile=0.01):
     return (nearest_neighbours(samples, train)[0][:, 0] < threshold).double().mean().item()
 
 
-def _pair(a, b, least):
+def _pair(a: Points, b: Points, least: int) -> tuple[Tensor, Tensor]:
     """Two sets as float64 matrices (n, d) and (m, d) on one device, or a ValueError that says what is wrong."""
     a, b = torch.as_tensor(a).detach(), torch.as_tensor(b).detach()
     if (a.dtype == torch.uint8) != (b.dtype == torch.uint8):
@@ -230,7 +237,7 @@ def _pair(a, b, least):
     return a, b
 
 
-def _parts(x, y, label):
+def _parts(x: Tensor, y: Tensor, label: str) -> Iterator[slice]:
     """Slices of x's rows whose blocks against all of y are small; progress where it takes long."""
     n, size = len(x), max(1, BLOCK // max(y.shape))
     with Progress(n, label, visible=n * y.numel() > LONG) as progress:
@@ -239,7 +246,7 @@ def _parts(x, y, label):
             progress.update(min(start + size, n))
 
 
-def _squared_distances(x, y):
+def _squared_distances(x: Tensor, y: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
     """For each slice of x: itself, squared distances to y (b, m), and a bound on their rounding error (b, 1).
 
     |x|^2 + |y|^2 - 2 x.y, by matrix multiplication: an order of magnitude quicker than differences, but points that
@@ -252,13 +259,13 @@ def _squared_distances(x, y):
         yield part, squared, (x.shape[1] + 8) * EPS * (own.sqrt() + norms.max().sqrt()).square()
 
 
-def _distances(x, y, i, j):
+def _distances(x: Tensor, y: Tensor, i: Tensor, j: Tensor) -> Tensor:
     """Distances of the pairs x[i], y[j] by differences: (p,) indices each -> (p,)."""
     size = max(1, BLOCK // x.shape[1])
     return torch.cat([(x[a] - y[b]).square().sum(1).sqrt() for a, b in zip(i.split(size), j.split(size), strict=True)])
 
 
-def _in_balls(points, centres, k, closed):
+def _in_balls(points: Tensor, centres: Tensor, k: int, closed: bool) -> Iterator[Tensor]:
     """Which points lie in which centres' balls, that reach to the k-th other centre: yields (b, m) booleans."""
     radii = nearest_neighbours(centres, centres, k, exclude_self=True)[0][:, -1]
     for part, squared, slack in _squared_distances(points, centres):
@@ -270,13 +277,13 @@ def _in_balls(points, centres, k, closed):
         yield inside
 
 
-def spectrum(x):
+def spectrum(x: Tensor) -> Tensor:
     """Mean power of pictures (N, C, H, W) at each spatial frequency, (H, W), zero frequency in the middle."""
     power = torch.fft.fft2(x.float().mean(1)).abs().square().mean(0)
     return torch.fft.fftshift(power)
 
 
-def checkerboard(x):
+def checkerboard(x: Tensor) -> float:
     """Power at half a cycle a pixel, along either axis, against that of the frequencies next to it.
 
     1 where the spectrum is smooth; above where neighbouring pixels alternate, as a transposed convolution of stride 2

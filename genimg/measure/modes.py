@@ -1,8 +1,10 @@
 """Which modes samples fall into, how evenly, and how many into none."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -14,7 +16,7 @@ class Modes:
     kl: float
 
 
-def mode_statistics(labels, weights):
+def mode_statistics(labels: Tensor | Sequence[int], weights: Tensor | Sequence[float]) -> Modes:
     """Which of K known modes samples show, and how often: labels (N,), weights (K,) -> Modes.
 
     A mode is covered if at least one sample shows it. KL is of the valid samples' histogram from the true weights:

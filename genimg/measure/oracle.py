@@ -5,13 +5,14 @@ closely is not a shape: the error says so.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from genimg.data import shapes
-from genimg.measure.modes import mode_statistics
+from genimg.measure.modes import Modes, mode_statistics
 
 #: Turns after which a shape looks the same again, in radians; None for any.
 PERIODS = {
@@ -42,7 +43,7 @@ class Reading:
     error: Tensor
 
 
-def read_factors(pixels, kinds=shapes.KINDS, steps=25, batch=500):
+def read_factors(pixels: Tensor, kinds: Sequence[str] = shapes.KINDS, steps: int = 25, batch: int = 500) -> Reading:
     """Read the factors of pictures.
 
     Args:
@@ -60,7 +61,10 @@ def read_factors(pixels, kinds=shapes.KINDS, steps=25, batch=500):
     return Reading(factors, torch.cat([part.error for part in parts]))
 
 
-def report(pixels, kinds=shapes.KINDS, hues=6, within=REDRAWN_WITHIN, steps=25, batch=500):
+def report(
+    pixels: Tensor, kinds: Sequence[str] = shapes.KINDS, hues: int = 6, within: float = REDRAWN_WITHIN, steps: int = 25,
+    batch: int = 500,
+) -> Modes:  # fmt: skip
     """How samples spread over the shapes and colours that the data have in equal shares.
 
     A mode is a kind in one of `hues` equal parts of the colour circle, the first of them around hue 0 (so that each of
@@ -80,7 +84,9 @@ def report(pixels, kinds=shapes.KINDS, hues=6, within=REDRAWN_WITHIN, steps=25, 
     return modes(read_factors(pixels, kinds, steps, batch), kinds, hues, within)
 
 
-def modes(reading, kinds=shapes.KINDS, hues=6, within=REDRAWN_WITHIN):
+def modes(
+    reading: Reading, kinds: Sequence[str] = shapes.KINDS, hues: int = 6, within: float = REDRAWN_WITHIN
+) -> Modes:
     """What `report` says, of pictures that are read already."""
     place = torch.full((len(shapes.KINDS),), -1)
     for i, name in enumerate(kinds):
@@ -92,7 +98,7 @@ def modes(reading, kinds=shapes.KINDS, hues=6, within=REDRAWN_WITHIN):
     return mode_statistics(torch.where(valid, mode, -1), torch.full((total,), 1 / total))
 
 
-def _read(x, kinds, steps):
+def _read(x: Tensor, kinds: Sequence[str], steps: int) -> Reading:
     n, _, _, size = x.shape
     hue, ground, cover = _colours(x)
     axis = (torch.arange(size, device=x.device) + 0.5) / size - 0.5
@@ -108,7 +114,8 @@ def _read(x, kinds, steps):
     for name in kinds:
         k = shapes.KINDS.index(name)
         guess = (area / _unit_area(name)).sqrt().clamp(0.02, 0.7)
-        turns = [0.0] if PERIODS[name] is None else [PERIODS[name] * i / ANGLES for i in range(ANGLES)]
+        period = PERIODS[name]
+        turns = [0.0] if period is None else [period * i / ANGLES for i in range(ANGLES)]
         for turn in turns:
             tried = {**start, "radius": guess, "angle": torch.full_like(guess, turn)}
             error = _error(x, k, tried)
@@ -128,7 +135,7 @@ def _read(x, kinds, steps):
     return Reading({"kind": kind, **found}, best)
 
 
-def _colours(x):
+def _colours(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The shape's hue, the ground's hue, and how far each pixel belongs to the shape (N, S, S): by chroma alone."""
     phase = 2 * math.pi * torch.arange(3, device=x.device) / 3
     chroma = torch.stack([(x * f(phase).view(3, 1, 1)).sum(1) for f in (torch.cos, torch.sin)], 1) * (2 / 3)
@@ -138,18 +145,18 @@ def _colours(x):
     cover = torch.where(cover > 0.25, cover, 0.0)
     solid = (chroma * cover.unsqueeze(1)).sum((2, 3))
 
-    def turn(c):
+    def turn(c: Tensor) -> Tensor:
         return (torch.atan2(c[:, 1], c[:, 0]) / (2 * math.pi)) % 1.0
 
     return turn(solid), turn(ground), cover
 
 
-def _error(x, k, factors):
+def _error(x: Tensor, k: int, factors: dict[str, Tensor]) -> Tensor:
     return (shapes.render_floats(k, factors, x.shape[-1]) - x).square().mean((1, 2, 3)).sqrt()
 
 
 @torch.enable_grad()
-def _refine(x, k, factors, steps):
+def _refine(x: Tensor, k: int, factors: dict[str, Tensor], steps: int) -> tuple[dict[str, Tensor], Tensor]:
     values = {name: factors[name].detach().clone().requires_grad_() for name in REFINED}
     rates = {"x": 0.01, "y": 0.01, "radius": 0.008, "angle": 0.06, "hue": 0.01, "ground": 0.02}
     optimiser = torch.optim.Adam([{"params": [values[name]], "lr": rates[name]} for name in REFINED])
@@ -172,7 +179,7 @@ def _refine(x, k, factors, steps):
     return best, best_error.sqrt()
 
 
-def _unit_area(name):
+def _unit_area(name: str) -> float:
     """Area of the shape of radius 1, measured on a grid."""
     axis = torch.linspace(-1.3, 1.3, 521)
     inside = shapes.OUTLINES[name](axis.view(1, -1), axis.view(-1, 1)) < 0

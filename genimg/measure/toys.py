@@ -5,8 +5,10 @@ carries noise to it (`Mixture.velocity`), the best denoiser, and how many of its
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 from genimg.measure.modes import mode_statistics
 
@@ -25,7 +27,9 @@ class Mixture:
         ValueError: shapes that do not fit, or a sigma or a weight that is not above 0.
     """
 
-    def __init__(self, means, sigma, weights=None):
+    def __init__(
+        self, means: Tensor | Sequence[Sequence[float]], sigma: float, weights: Tensor | Sequence[float] | None = None
+    ) -> None:
         self.means = torch.as_tensor(means, dtype=torch.float64)
         if self.means.dim() != 2:
             raise ValueError(f"means have the shape (K, D), these {tuple(self.means.shape)}")
@@ -38,17 +42,17 @@ class Mixture:
         self.sigma = float(sigma)
         self.weights = weights.double() / weights.double().sum()
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.means)
 
-    def sample(self, n, generator=None, dtype=torch.float32):
+    def sample(self, n: int, generator: torch.Generator | None = None, dtype: torch.dtype = torch.float32) -> Tensor:
         """n points, (n, D), on the generator's device (the processor if None)."""
         device = None if generator is None else generator.device
         k = torch.multinomial(self.weights.float().to(device), n, replacement=True, generator=generator)
         noise = torch.randn(n, self.dims, generator=generator, device=device, dtype=dtype)
         return self.means.to(noise)[k] + self.sigma * noise
 
-    def log_prob(self, x, t=1.0):
+    def log_prob(self, x: Tensor, t: Tensor | float = 1.0) -> Tensor:
         """log-density of x_t = (1 - t) x_0 + t x_1 at x, where x_0 ~ N(0, I) and x_1 is of the mixture.
 
         At t = 1, the default, that is the mixture itself; at t = 0 it is the noise.
@@ -62,14 +66,14 @@ class Mixture:
         """
         return torch.logsumexp(self._log_heaps(x, _column(t, x)), 1)
 
-    def denoised(self, x, t):
+    def denoised(self, x: Tensor, t: Tensor | float) -> Tensor:
         """The mean of x_1 over all straight paths that pass x at time t: (N, D). Arguments as for `log_prob`."""
         t = _column(t, x)
         share = self._log_heaps(x, t).softmax(1)  # (N, K): from which heap, as seen from x
         means = share @ self.means.to(x)  # (N, D)
         return means + t * self.sigma**2 / self._variance(t) * (x - t * means)
 
-    def velocity(self, x, t):
+    def velocity(self, x: Tensor, t: Tensor | float) -> Tensor:
         """The mean of x_1 - x_0 over all straight paths that pass x at time t: (N, D). Arguments as for `log_prob`.
 
         Following it from t = 0 to t = 1 turns N(0, I) into the mixture (Lipman et al. 2022,
@@ -80,7 +84,7 @@ class Mixture:
         # Given the heap, x_0, x_1 and x_t are jointly Gaussian: both means are linear in x - t * mean of the heap.
         return means + (t * self.sigma**2 - (1 - t)) / self._variance(t) * (x - t * means)
 
-    def report(self, x):
+    def report(self, x: Tensor) -> dict[str, float]:
         """How good samples x (N, D) are, as a dict of numbers.
 
         Returns:
@@ -101,11 +105,11 @@ class Mixture:
             "mean_log_density": self.log_prob(x.double()).mean().item(),
         }
 
-    def _variance(self, t):
+    def _variance(self, t: Tensor) -> Tensor:
         """Of x_t about its heap's mean, in every direction: (N, 1) -> (N, 1)."""
         return (1 - t).square() + (t * self.sigma).square()
 
-    def _log_heaps(self, x, t):
+    def _log_heaps(self, x: Tensor, t: Tensor) -> Tensor:
         """log of weight times density of each heap at time t: (N, D), (N, 1) -> (N, K)."""
         variance, means = self._variance(t), self.means.to(x)
         squared = (x.unsqueeze(1) - t.unsqueeze(1) * means).square().sum(2)  # (N, 1, D) - (N, 1, 1) (K, D) -> (N, K)
@@ -113,18 +117,18 @@ class Mixture:
         return self.weights.to(x).log() - squared / (2 * variance) - log_scale
 
 
-def ring(k=8, radius=2.0, sigma=0.15):
+def ring(k: int = 8, radius: float = 2.0, sigma: float = 0.15) -> Mixture:
     """k equal heaps on a circle, the first on the right: a `Mixture` in the plane."""
     angles = 2 * math.pi * torch.arange(k, dtype=torch.float64) / k
     return Mixture(radius * torch.stack([angles.cos(), angles.sin()], 1), sigma)
 
 
-def grid(side=5, spacing=1.0, sigma=0.1):
+def grid(side: int = 5, spacing: float = 1.0, sigma: float = 0.1) -> Mixture:
     """side x side equal heaps on a square lattice around 0: a `Mixture` in the plane."""
     places = spacing * (torch.arange(side, dtype=torch.float64) - (side - 1) / 2)
     return Mixture(torch.cartesian_prod(places, places), sigma)
 
 
-def _column(t, x):
+def _column(t: Tensor | float, x: Tensor) -> Tensor:
     """t (N,), or a number, as (N, 1) or (1, 1) in the format of x."""
     return torch.as_tensor(t, dtype=x.dtype, device=x.device).reshape(-1, 1)

@@ -1,10 +1,23 @@
 """The yardstick: everything that this book says of samples in numbers, beside the same numbers for real pictures."""
 
 import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import torch
+from torch import Tensor
 
+from genimg.data.images import Images
 from genimg.measure import metrics, oracle
+from genimg.measure.features import Extractor
+
+
+class Placed(Protocol):
+    """A model, of which all that is asked here is where its weights are."""
+
+    def device(self) -> torch.device:
+        """Where its weights are."""
+
 
 #: Neighbours in the balls of density and coverage, and of precision and recall.
 NEIGHBOURS = 5
@@ -23,7 +36,10 @@ MEANS = {
 LEAST_FOR_COPIES = 99
 
 
-def yardstick(samples, train, test, extractor=None, kinds=None):
+def yardstick(
+    samples: Tensor, train: Images, test: Images, extractor: Extractor | None = None,
+    kinds: Sequence[str] | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Measure samples.
 
     Every comparison is with the first n pictures of `test`, n the largest number that all three sets have; its floor
@@ -43,7 +59,7 @@ def yardstick(samples, train, test, extractor=None, kinds=None):
         shapes: `invalid`, `modes`, `kl` (nats).
     """
     n = min(len(samples), len(train), len(test))
-    result = {"n": n}
+    result: dict[str, Any] = {"n": n}
     if extractor:
         reference = extractor(test[:n])
         result["features"] = f"{extractor.name} {extractor.digest}"
@@ -59,7 +75,7 @@ def yardstick(samples, train, test, extractor=None, kinds=None):
     return result
 
 
-def in_features(fake, real):
+def in_features(fake: Tensor, real: Tensor) -> dict[str, float]:
     """Distances and shares between two sets of features, (n, d) each: dict of floats."""
     kernel = metrics.kernel_distance(fake, real)
     precision, recall = metrics.precision_recall(real, fake, NEIGHBOURS)
@@ -70,7 +86,7 @@ def in_features(fake, real):
     }  # fmt: skip
 
 
-def nearest(x, y):
+def nearest(x: Tensor, y: Tensor) -> float:
     """Median over x of the root mean squared difference to the nearest of y, in grey levels 0 to 1.
 
     Far below what real pictures have among themselves, x holds copies.
@@ -78,7 +94,7 @@ def nearest(x, y):
     return (metrics.nearest_neighbours(x, y)[0] / (2 * x[0].numel() ** 0.5)).median().item()
 
 
-def milliseconds_per_sample(sample, n=64):
+def milliseconds_per_sample(sample: Callable[[int], Tensor], n: int = 64) -> float:
     """Time of one sample among n drawn together, by the clock: sample(n) -> pictures."""
     sample(8)  # the first call prepares kernels
     if torch.cuda.is_available():
@@ -88,7 +104,7 @@ def milliseconds_per_sample(sample, n=64):
     return 1000 * (time.perf_counter() - started) / n
 
 
-def bits_per_dim(model, x, seed=0):
+def bits_per_dim(model: Placed, x: Tensor, seed: int = 0) -> float | None:
     """Mean upper bound on the bits per dimension of 8-bit pictures (N, C, H, W) in [-1, 1], of a VAE (by the ELBO) or a
     Flow; None of a GAN."""
     if not hasattr(model, "bits_per_dim"):

@@ -6,7 +6,7 @@ depth: one level for each halving between the picture and an 8x8 map, which make
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 #: The text's dense layer. 1024 = 16 * 8 * 8, so that a reshape to (16, 8, 8) is all that stands before the first
 #: transposed convolution (the text has no reshape).
@@ -21,7 +21,7 @@ NORMS = ("all", "not_first", "none")
 UPSAMPLINGS = ("transposed", "nearest")
 
 
-def depth(size):
+def depth(size: int) -> int:
     """How many levels halve `size` to 8: 2 at 32, 3 at 64, 4 at 128, 5 at 256.
 
     Raises:
@@ -42,11 +42,11 @@ class Down(nn.Sequential):
         norm: batch norm in "all" levels, in all but the first ("not_first"), or "none".
     """
 
-    def __init__(self, size=128, channels=3, width=64, norm="all"):
+    def __init__(self, size: int = 128, channels: int = 3, width: int = 64, norm: str = "all") -> None:
         if norm not in NORMS:
             raise ValueError(f"norm {norm!r}; there are {', '.join(NORMS)}")
         widths = [channels, *(width * 2**level for level in range(depth(size)))]
-        layers = []
+        layers: list[nn.Module] = []
         for level, (a, b) in enumerate(zip(widths, widths[1:], strict=False)):
             normed = norm == "all" or (norm == "not_first" and level > 0)
             layers.append(nn.Conv2d(a, b, 3, stride=2, padding=1, bias=not normed))
@@ -63,14 +63,14 @@ class Discriminator(nn.Module):
     needs the logit to be exact (`gan.LOSSES["sigmoid_bce"]` computes what the text does with it).
     """
 
-    def __init__(self, size=128, channels=3, width=64, norm="all"):
+    def __init__(self, size: int = 128, channels: int = 3, width: int = 64, norm: str = "all") -> None:
         super().__init__()
         self.down = Down(size, channels, width, norm)
         self.dense = nn.Linear(self.down.features, DENSE, bias=norm == "none")
         self.norm = nn.Identity() if norm == "none" else nn.BatchNorm1d(DENSE)
         self.last = nn.Linear(DENSE, 1)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         x = self.down(x).flatten(1)  # (N, C, S, S) -> (N, C', 8, 8) -> (N, C' * 64)
         x = F.leaky_relu(self.norm(self.dense(x)), 0.2)  # (N, 1024)
         return self.last(x).float().squeeze(1)  # (N,)
@@ -82,13 +82,15 @@ class Encoder(nn.Module):
     The text's encoder ends at the flattened map; without the two heads there is nothing to sample from.
     """
 
-    def __init__(self, size=128, channels=3, z_dim=128, width=64, norm="all"):
+    def __init__(
+        self, size: int = 128, channels: int = 3, z_dim: int = 128, width: int = 64, norm: str = "all"
+    ) -> None:
         super().__init__()
         self.down = Down(size, channels, width, norm)
         self.mu = nn.Linear(self.down.features, z_dim)
         self.logvar = nn.Linear(self.down.features, z_dim)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         x = self.down(x).flatten(1)  # (N, C, S, S) -> (N, C' * 64)
         return self.mu(x).float(), self.logvar(x).float().clamp(-12, 8)
 
@@ -104,7 +106,10 @@ class Decoder(nn.Module):
         norm: batch norm in "all" levels or "none".
     """
 
-    def __init__(self, size=128, channels=3, z_dim=128, width=64, up="transposed", norm="all"):
+    def __init__(
+        self, size: int = 128, channels: int = 3, z_dim: int = 128, width: int = 64, up: str = "transposed",
+        norm: str = "all",
+    ) -> None:  # fmt: skip
         super().__init__()
         if up not in UPSAMPLINGS:
             raise ValueError(f"up {up!r}; there are {', '.join(UPSAMPLINGS)}")
@@ -126,7 +131,7 @@ class Decoder(nn.Module):
         )
         self.last = _double(widths[-1], channels, up, bias=True)
 
-    def forward(self, z):
+    def forward(self, z: Tensor) -> Tensor:
         x = F.leaky_relu(self.dense(z), 0.2)  # (N, z_dim) -> (N, 1024)
         x = x.view(len(z), -1, BOTTOM, BOTTOM)  # (N, 16, 8, 8)
         x = self.levels(x.contiguous(memory_format=torch.channels_last))  # (N, width, S / 2, S / 2)
@@ -139,11 +144,11 @@ class Generator(Decoder):
     The text writes a picture as the generator's input and convolutions downwards; then there is nothing to sample.
     """
 
-    def forward(self, z):
+    def forward(self, z: Tensor) -> Tensor:
         return torch.tanh(super().forward(z))
 
 
-def _double(a, b, up, bias):
+def _double(a: int, b: int, up: str, bias: bool) -> nn.Module:
     """Twice the side. A stride of 2 with 3 taps covers every other pixel twice: the cause of checkerboards."""
     if up == "transposed":
         return nn.ConvTranspose2d(a, b, 3, stride=2, padding=1, output_padding=1, bias=bias)

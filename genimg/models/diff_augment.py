@@ -1,15 +1,20 @@
 """Differentiable augmentation: what a GAN's discriminator is shown, changed in ways that gradients pass through."""
 
+from collections.abc import Callable, Sequence
+
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from genimg.models.model import Alone
 
 #: Names of differentiable augmentations; see `diff_augment`.
 POLICIES = ("colour", "translation", "cutout")
+#: What gives this process's n rows of draw(a batch's size).
+Rows = Callable[[Callable[[int], Tensor], int], Tensor]
 
 
-def diff_augment(x, policy=POLICIES, p=1.0, rows=Alone.rows):
+def diff_augment(x: Tensor, policy: str | Sequence[str] = POLICIES, p: float = 1.0, rows: Rows = Alone.rows) -> Tensor:
     """Differentiable augmentation for a GAN: if D sees real and generated pictures changed alike, G need not learn it.
 
     Zhao et al. 2020, https://arxiv.org/abs/2006.10738; with p < 1, Karras et al. 2020,
@@ -35,15 +40,15 @@ def diff_augment(x, policy=POLICIES, p=1.0, rows=Alone.rows):
     return x
 
 
-def _uniform(x, rows):  # one number per picture: (N, 1, 1, 1)
+def _uniform(x: Tensor, rows: Rows) -> Tensor:  # one number per picture: (N, 1, 1, 1)
     return rows(lambda n: torch.rand(n, 1, 1, 1, device=x.device), len(x))
 
 
-def _integers(end, x, rows):  # one number out of 0 to end - 1 per picture: (N, 1)
+def _integers(end: int, x: Tensor, rows: Rows) -> Tensor:  # one number out of 0 to end - 1 per picture: (N, 1)
     return rows(lambda n: torch.randint(0, end, (n, 1), device=x.device), len(x))
 
 
-def _colour(x, rows):
+def _colour(x: Tensor, rows: Rows) -> Tensor:
     x = x + (_uniform(x, rows) - 0.5)
     if x.shape[1] > 1:
         grey = x.mean(1, keepdim=True)
@@ -52,7 +57,7 @@ def _colour(x, rows):
     return middle + (x - middle) * (0.5 + _uniform(x, rows))
 
 
-def _translation(x, rows, share=0.125):
+def _translation(x: Tensor, rows: Rows, share: float = 0.125) -> Tensor:
     n, _, height, width = x.shape
     by, bx = round(height * share), round(width * share)
     padded = F.pad(x, (bx, bx, by, by))
@@ -64,7 +69,7 @@ def _translation(x, rows, share=0.125):
     return shifted.permute(0, 3, 1, 2)
 
 
-def _cutout(x, rows, share=0.5):
+def _cutout(x: Tensor, rows: Rows, share: float = 0.5) -> Tensor:
     _, _, height, width = x.shape
     down, across = torch.arange(height, device=x.device), torch.arange(width, device=x.device)
     middle_y, middle_x = _integers(height, x, rows), _integers(width, x, rows)

@@ -10,9 +10,10 @@ Throughout, x is (N, ...) and t is (N,) or a number. Losses are per sample.
 """
 
 import math
+from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from genimg.models.likelihood import BIN, bits_per_dim
 from genimg.models.model import Model, Player
@@ -20,13 +21,13 @@ from genimg.models.ode import integrate, log_likelihood
 from genimg.models.unet import UNet
 
 
-def interpolate(x_0, x_1, t):
+def interpolate(x_0: Tensor, x_1: Tensor, t: Tensor | float) -> Tensor:
     """The straight path: (1 - t) x_0 + t x_1, (N, ...)."""
     t = per_sample(t, x_1)
     return (1 - t) * x_0 + t * x_1
 
 
-def velocity_loss(v, x_0, x_1):
+def velocity_loss(v: Tensor, x_0: Tensor, x_1: Tensor) -> Tensor:
     """Mean over dimensions of (v - (x_1 - x_0))^2, per sample: (N, ...) -> (N,). Lipman et al. 2022, equation 23, with
     paths that end in the data themselves (their sigma_min is 0).
 
@@ -35,46 +36,49 @@ def velocity_loss(v, x_0, x_1):
     return (v - (x_1 - x_0)).square().flatten(1).mean(1)
 
 
-def uniform_times(n, generator=None, device=None):
+def uniform_times(n: int, generator: torch.Generator | None = None, device: torch.device | str | None = None) -> Tensor:
     """t ~ U(0, 1), (n,)."""
     return torch.rand(n, generator=generator, device=device)
 
 
-def logit_normal_times(n, generator=None, device=None, mean=0.0, std=1.0):
+def logit_normal_times(
+    n: int, generator: torch.Generator | None = None, device: torch.device | str | None = None, mean: float = 0.0,
+    std: float = 1.0,
+) -> Tensor:  # fmt: skip
     """t = sigmoid(mean + std * N(0, 1)), (n,): more often from the middle of the path, where the mean velocity is hard
     to tell, than from its ends (Esser et al. 2024, https://arxiv.org/abs/2403.03206, section 3.1)."""
     return torch.sigmoid(mean + std * torch.randn(n, generator=generator, device=device))
 
 
 #: Name -> function from n to n times that a batch is trained at, each in [0, 1].
-TIMES = {"uniform": uniform_times, "logit_normal": logit_normal_times}
+TIMES: dict[str, Callable[..., Tensor]] = {"uniform": uniform_times, "logit_normal": logit_normal_times}
 
 
 # The same network can be read as a velocity, as a predicted noise or as a denoised picture: each is a linear function
 # of another, of x_t and of t.
 
 
-def denoised(x_t, v, t):
+def denoised(x_t: Tensor, v: Tensor, t: Tensor | float) -> Tensor:
     """The mean of x_1 given x_t: x_t + (1 - t) v."""
     return x_t + (1 - per_sample(t, x_t)) * v
 
 
-def noise(x_t, v, t):
+def noise(x_t: Tensor, v: Tensor, t: Tensor | float) -> Tensor:
     """The mean of x_0 given x_t: x_t - t v."""
     return x_t - per_sample(t, x_t) * v
 
 
-def from_denoised(x_t, x_1, t):
+def from_denoised(x_t: Tensor, x_1: Tensor, t: Tensor | float) -> Tensor:
     """The velocity of a denoiser's answer x_1 at x_t; t < 1."""
     return (x_1 - x_t) / (1 - per_sample(t, x_t))
 
 
-def from_noise(x_t, x_0, t):
+def from_noise(x_t: Tensor, x_0: Tensor, t: Tensor | float) -> Tensor:
     """The velocity of a predicted noise x_0 at x_t; t > 0."""
     return (x_t - x_0) / per_sample(t, x_t)
 
 
-def edm_view(x_t, t):
+def edm_view(x_t: Tensor, t: Tensor | float) -> tuple[Tensor, Tensor]:
     """(x_1 + sigma x_0, sigma) with sigma = (1 - t) / t, as EDM sees a noisy picture; t > 0.
 
     Karras et al. 2022, https://arxiv.org/abs/2206.00364.
@@ -83,7 +87,7 @@ def edm_view(x_t, t):
     return x_t / t, (1 - t) / t
 
 
-def ddpm_view(x_t, t):
+def ddpm_view(x_t: Tensor, t: Tensor | float) -> tuple[Tensor, Tensor]:
     """(sqrt(a) x_1 + sqrt(1 - a) x_0, a) with a = t^2 / (t^2 + (1 - t)^2), as DDPM sees it (a is its alpha-bar).
 
     Ho et al. 2020, https://arxiv.org/abs/2006.11239, equation 4.
@@ -93,13 +97,13 @@ def ddpm_view(x_t, t):
     return x_t / squared.sqrt(), t.square() / squared
 
 
-def guided(conditional, unconditional, scale):
+def guided(conditional: Tensor, unconditional: Tensor, scale: float) -> Tensor:
     """unconditional + scale * (conditional - unconditional): 1 is the conditional velocity itself, more exaggerates
     what the class adds (Ho and Salimans 2022, https://arxiv.org/abs/2207.12598; their w is scale - 1)."""
     return unconditional + scale * (conditional - unconditional)
 
 
-def per_sample(t, x):
+def per_sample(t: Tensor | float, x: Tensor) -> Tensor:
     """t (N,), or a number, in a shape that broadcasts against x (N, ...)."""
     t = torch.as_tensor(t, dtype=x.dtype, device=x.device)
     return t.reshape(-1, *[1] * (x.dim() - 1)) if t.dim() else t
@@ -115,11 +119,11 @@ class Denoiser(nn.Module):
     From t = 0.95 on it is divided by 0.05 all the same: the quotient, and with it the loss, would go to infinity.
     """
 
-    def __init__(self, net):
+    def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net = net
 
-    def forward(self, x, t, labels=None):
+    def forward(self, x: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
         return from_denoised(x, self.net(x, t, labels), t.clamp(max=0.95))
 
 
@@ -146,9 +150,10 @@ class Flow(Model):
     averaged = ("velocity",)
 
     def __init__(
-        self, size=16, channels=1, width=32, max_width=128, patch=None, classes=0, drop=0.1, times="logit_normal",
-        predicts="velocity", lr=1e-3, betas=(0.9, 0.99), velocity=None,
-    ):  # fmt: skip
+        self, size: int = 16, channels: int = 1, width: int = 32, max_width: int = 128, patch: int | None = None,
+        classes: int = 0, drop: float = 0.1, times: str = "logit_normal", predicts: str = "velocity", lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.99), velocity: nn.Module | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         if times not in TIMES:
             raise ValueError(f"times {times!r}; there are {', '.join(TIMES)}")
@@ -160,46 +165,55 @@ class Flow(Model):
         self.classes, self.drop, self.times = classes, drop, TIMES[times]
         self.lr, self.betas = lr, betas
 
-    def players(self):
+    def players(self) -> dict[str, Player]:
         """One: the velocity network."""
         return {"flow": Player(("velocity",), self.loss, self.lr, self.betas)}
 
-    def noise(self, n, generator=None):
+    def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """x_0 ~ N(0, I), (n, C, H, W): what GANs and VAEs call z, as large as the picture."""
         return torch.randn(n, *self.shape, generator=generator, device=self.device())
 
-    def training_noise(self, n):
+    def training_noise(self, n: int) -> tuple[Tensor, ...]:
         """Where in their bins grey levels lie, x_0, t, and what decides whose label is hidden."""
         device = self.device()
         spread = torch.rand(n, *self.shape, device=device) - 0.5
         x_0, t = self.noise(n), self.times(n, device=device)
         return (spread, x_0, t, torch.rand(n, device=device)) if self.classes else (spread, x_0, t)
 
-    def loss(self, x, spread, x_0, t, hide=None, labels=None):
+    def loss(
+        self, x: Tensor, spread: Tensor, x_0: Tensor, t: Tensor, hide: Tensor | None = None,
+        labels: Tensor | None = None,
+    ) -> dict[str, Tensor]:  # fmt: skip
         """The mean squared error of the velocity per sample: on the way from x_0 to the pictures, at the times t."""
         # Spread over its bin, an 8-bit grey level is a sample of a density, which the likelihood needs; no eye sees it.
         x_1 = x + BIN * spread
         if labels is not None:
+            assert hide is not None
             labels = torch.where(hide < self.drop, self.classes, labels)
         v = self.velocity(interpolate(x_0, x_1, t), t, labels)
         return {"loss": velocity_loss(v, x_0, x_1)}
 
-    def velocity_of(self, labels=None, guidance=1.0, averaged=True):
+    def velocity_of(
+        self, labels: Tensor | None = None, guidance: float = 1.0, averaged: bool = True
+    ) -> Callable[[Tensor, Tensor], Tensor]:
         """The trained velocity as a function (x, t) -> (N, C, H, W) of one class for each sample, or of none."""
         net = self.network("velocity", averaged)
 
-        def of(x, t):
+        def of(x: Tensor, t: Tensor) -> Tensor:
             if labels is None or guidance == 1.0:
                 return net(x, t, labels)
             # Both in one pass: class and no class.
             none = torch.full_like(labels, self.classes)
-            both = net(torch.cat([x, x]), torch.cat([t, t]), torch.cat([labels, none]))
-            return guided(*both.chunk(2), guidance)
+            given, free = net(torch.cat([x, x]), torch.cat([t, t]), torch.cat([labels, none])).chunk(2)
+            return guided(given, free, guidance)
 
         return of
 
     @torch.no_grad()
-    def sample(self, n=None, seed=None, z=None, steps=20, solver="heun", labels=None, guidance=1.0, averaged=True):
+    def sample(
+        self, n: int | None = None, seed: int | None = None, z: Tensor | None = None, steps: int = 20,
+        solver: str = "heun", labels: Tensor | int | None = None, guidance: float = 1.0, averaged: bool = True,
+    ) -> Tensor:  # fmt: skip
         """Pictures (n, C, H, W) in [-1, 1], float32.
 
         Args:
@@ -221,7 +235,7 @@ class Flow(Model):
             parts.append(integrate(self.velocity_of(part, guidance, averaged), x, steps, solver))
         return torch.cat(parts).float().clamp(-1, 1)
 
-    def _labels(self, labels, n):
+    def _labels(self, labels: Tensor | int | None, n: int) -> Tensor | None:
         if labels is None:
             return None
         labels = torch.as_tensor(labels, device=self.device()).long().expand(n)
@@ -229,7 +243,10 @@ class Flow(Model):
             raise ValueError(f"labels {labels.unique().tolist()}: this flow was trained with {self.classes} classes")
         return labels
 
-    def log_likelihood(self, x, labels=None, steps=20, probes=1, generator=None):
+    def log_likelihood(
+        self, x: Tensor, labels: Tensor | int | None = None, steps: int = 20, probes: int | None = 1,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:  # fmt: skip
         """log-density of x (N, C, H, W) in [-1, 1], (N,) nats: see the function of that name."""
         labels = self._labels(labels, len(x))
         parts = []
@@ -238,7 +255,9 @@ class Flow(Model):
             parts.append(log_likelihood(self.velocity_of(own), part, steps, probes, generator))
         return torch.cat(parts)
 
-    def bits_per_dim(self, x, steps=20, probes=1, generator=None):
+    def bits_per_dim(
+        self, x: Tensor, steps: int = 20, probes: int | None = 1, generator: torch.Generator | None = None
+    ) -> float:
         """Mean upper bound on the bits per dimension of 8-bit pictures (N, C, H, W) in [-1, 1]: a float.
 
         Each grey level is spread evenly over its bin: the mean log-density there is at most the log of the mean, which

@@ -5,15 +5,18 @@ here returns the logit of that probability: sigmoid(logit) = D(x). Losses are pe
 logarithms, and are to be minimised.
 """
 
+from collections.abc import Callable, Iterable, Sequence
+from typing import cast
+
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from genimg.models.diff_augment import diff_augment
 from genimg.models.model import Model, Player, group_norm, has_batch_norm, level_widths, reset_statistics
 
 #: Name -> function from channels to a norm.
-NORMS = {"batch": nn.BatchNorm2d, "group": group_norm}
+NORMS: dict[str, Callable[[int], nn.Module]] = {"batch": nn.BatchNorm2d, "group": group_norm}
 
 
 class Generator(nn.Module):
@@ -33,7 +36,10 @@ class Generator(nn.Module):
         ValueError: another size or norm.
     """
 
-    def __init__(self, size=16, channels=1, z_dim=32, width=24, max_width=96, norm="batch"):
+    def __init__(
+        self, size: int = 16, channels: int = 1, z_dim: int = 32, width: int = 24, max_width: int = 96,
+        norm: str = "batch",
+    ) -> None:  # fmt: skip
         super().__init__()
         if norm not in NORMS:
             raise ValueError(f"norm {norm!r}; there are {', '.join(NORMS)}")
@@ -50,7 +56,7 @@ class Generator(nn.Module):
         )
         self.last = nn.Conv2d(widths[-1], channels, 3, padding=1)
 
-    def forward(self, z):
+    def forward(self, z: Tensor) -> Tensor:
         x = self.dense(z).unflatten(1, (-1, 4, 4))  # (N, z_dim) -> (N, C, 4, 4)
         x = F.relu(self.norm(x)).contiguous(memory_format=torch.channels_last)
         for level in self.levels:
@@ -65,18 +71,17 @@ class Discriminator(nn.Module):
     must not depend on its neighbours in the batch, or a gradient penalty per picture means nothing.
     """
 
-    def __init__(self, size=16, channels=1, width=24, max_width=192):
+    def __init__(self, size: int = 16, channels: int = 1, width: int = 24, max_width: int = 192) -> None:
         super().__init__()
         widths = [channels, *level_widths(size, width, max_width)[:-1]]
-        layers = [
+        self.features = nn.Sequential(*(
             layer
             for a, b in zip(widths, widths[1:], strict=False)
             for layer in (nn.Conv2d(a, b, 4, stride=2, padding=1), nn.LeakyReLU(0.2))
-        ]
-        self.features = nn.Sequential(*layers)
+        ))  # fmt: skip
         self.last = nn.Linear(widths[-1] * 16, 1)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return self.last(self.features(x).flatten(1)).float().squeeze(1)  # (N, C, S, S) -> (N,)
 
 
@@ -84,66 +89,64 @@ class Discriminator(nn.Module):
 # -log(1 - D), computed without ever forming D, which would round to 0 or 1.
 
 
-def d_minimax(logits_real, logits_fake):
+def d_minimax(logits_real: Tensor, logits_fake: Tensor) -> Tensor:
     """-log D(x_real) - log(1 - D(x_fake)): minus the value function of Goodfellow et al. 2014, equation 1."""
     return F.softplus(-logits_real) + F.softplus(logits_fake)
 
 
-def g_minimax(logits_real, logits_fake):
+def g_minimax(logits_real: Tensor | None, logits_fake: Tensor) -> Tensor:
     """log(1 - D(x_fake)): the generator's side of the same value function. Its slope dies where D is sure."""
     return -F.softplus(logits_fake)
 
 
-def g_non_saturating(logits_real, logits_fake):
+def g_non_saturating(logits_real: Tensor | None, logits_fake: Tensor) -> Tensor:
     """-log D(x_fake) (Goodfellow et al. 2014, section 3)."""
     return F.softplus(-logits_fake)
 
 
-def d_sigmoid_bce(logits_real, logits_fake):
-    """`d_minimax` by way of the probability, as tutorials write it: sigmoid, then binary cross-entropy.
-
-    In float32 sigmoid(17) is already 1: beyond, the logarithm is cut at -100 and the gradient is lost.
-    """
+def d_sigmoid_bce(logits_real: Tensor, logits_fake: Tensor) -> Tensor:
+    """`d_minimax` by way of the probability, as tutorials write it: sigmoid, then binary cross-entropy. In float32
+    sigmoid(17) is already 1: beyond, the logarithm is cut at -100 and the gradient is lost."""
     return _cross_entropy(torch.sigmoid(logits_real), 1.0) + _cross_entropy(torch.sigmoid(logits_fake), 0.0)
 
 
-def g_sigmoid_bce(logits_real, logits_fake):
+def g_sigmoid_bce(logits_real: Tensor | None, logits_fake: Tensor) -> Tensor:
     """`g_non_saturating` by way of the probability; see `d_sigmoid_bce`."""
     return _cross_entropy(torch.sigmoid(logits_fake), 1.0)
 
 
-def _cross_entropy(p, label):
+def _cross_entropy(p: Tensor, label: float) -> Tensor:
     with torch.autocast(p.device.type, enabled=False):  # torch refuses it there, as 16 bits lose what is left here
-        return F.binary_cross_entropy(p.float(), torch.full_like(p, label, dtype=torch.float32), reduction="none")
+        return F.binary_cross_entropy(p, torch.full_like(p, label), reduction="none")
 
 
-def d_hinge(logits_real, logits_fake):
+def d_hinge(logits_real: Tensor, logits_fake: Tensor) -> Tensor:
     """max(0, 1 - l_real) + max(0, 1 + l_fake) (Miyato et al. 2018, https://arxiv.org/abs/1802.05957)."""
     return F.relu(1 - logits_real) + F.relu(1 + logits_fake)
 
 
-def d_wasserstein(logits_real, logits_fake):
+def d_wasserstein(logits_real: Tensor, logits_fake: Tensor) -> Tensor:
     """l_fake - l_real (Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875); needs a Lipschitz penalty."""
     return logits_fake - logits_real
 
 
-def g_raise(logits_real, logits_fake):
+def g_raise(logits_real: Tensor | None, logits_fake: Tensor) -> Tensor:
     """-l_fake: the generator's side of the hinge and Wasserstein losses."""
     return -logits_fake
 
 
-def d_relativistic(logits_real, logits_fake):
+def d_relativistic(logits_real: Tensor, logits_fake: Tensor) -> Tensor:
     """-log sigmoid(l_real - l_fake), in pairs (Jolicoeur-Martineau 2018, https://arxiv.org/abs/1807.00734)."""
     return F.softplus(logits_fake - logits_real)
 
 
-def g_relativistic(logits_real, logits_fake):
+def g_relativistic(logits_real: Tensor, logits_fake: Tensor) -> Tensor:
     """-log sigmoid(l_fake - l_real): the same question asked the other way round."""
     return F.softplus(logits_real - logits_fake)
 
 
 #: Name -> (discriminator's loss, generator's loss).
-LOSSES = {
+LOSSES: dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor]]] = {
     "minimax": (d_minimax, g_minimax),
     "non_saturating": (d_minimax, g_non_saturating),
     "sigmoid_bce": (d_sigmoid_bce, g_sigmoid_bce),
@@ -153,16 +156,16 @@ LOSSES = {
 }
 
 
-def gradient_penalty_at(logits, x):
-    """|grad_x logit|^2 per sample, (N,): R1 at real pictures, R2 at generated ones.
-
-    Mescheder et al. 2018, https://arxiv.org/abs/1801.04406. `x` needs requires_grad before the logits are computed.
-    """
+def gradient_penalty_at(logits: Tensor, x: Tensor) -> Tensor:
+    """|grad_x logit|^2 per sample, (N,): R1 at real pictures, R2 at generated ones (Mescheder et al. 2018,
+    https://arxiv.org/abs/1801.04406). `x` needs requires_grad before the logits are computed."""
     (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
     return gradient.flatten(1).square().sum(1)
 
 
-def wgan_penalty(discriminator, x_real, x_fake, generator=None):
+def wgan_penalty(
+    discriminator: Callable[[Tensor], Tensor], x_real: Tensor, x_fake: Tensor, generator: torch.Generator | None = None
+) -> Tensor:
     """(|grad logit| - 1)^2 at random points between pairs, (N,) (Gulrajani et al. 2017, https://arxiv.org/abs/1704.00028)."""
     shape = (len(x_real), *[1] * (x_real.dim() - 1))
     t = torch.rand(shape, generator=generator, device=x_real.device)
@@ -187,8 +190,7 @@ class GAN(Model):
         augment: a policy of `diff_augment` applied to real and generated pictures before D sees them, or None.
         augment_p: the probability of each augmentation.
         lr, betas: Adam's. betas must be floats.
-        d_lr: the discriminator's learning rate; None takes `lr` (Heusel et al. 2017, https://arxiv.org/abs/1706.08500,
-            take two).
+        d_lr: the discriminator's lr; None takes `lr` (two rates: Heusel et al. 2017, https://arxiv.org/abs/1706.08500).
 
     Raises:
         ValueError: an unknown loss or a size that the networks are not built for.
@@ -198,10 +200,12 @@ class GAN(Model):
     quick = True
 
     def __init__(
-        self, size=16, channels=1, z_dim=32, width=24, d_width=24, max_width=96, loss="relativistic", r1=0.1, r2=0.1,
-        wgan=None, every=4, augment=None, augment_p=1.0, lr=1e-3, betas=(0.0, 0.99), generator=None, discriminator=None,
-        norm="batch", d_lr=None,
-    ):  # fmt: skip
+        self, size: int = 16, channels: int = 1, z_dim: int = 32, width: int = 24, d_width: int = 24,
+        max_width: int = 96, loss: str = "relativistic", r1: float = 0.1, r2: float = 0.1, wgan: float | None = None,
+        every: int = 4, augment: str | Sequence[str] | None = None, augment_p: float = 1.0, lr: float = 1e-3,
+        betas: tuple[float, float] = (0.0, 0.99), generator: nn.Module | None = None,
+        discriminator: nn.Module | None = None, norm: str = "batch", d_lr: float | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         if loss not in LOSSES:
             raise ValueError(f"loss {loss!r}; there are {', '.join(LOSSES)}")
@@ -215,7 +219,7 @@ class GAN(Model):
         self.augment, self.augment_p = augment, augment_p
         self.lr, self.d_lr, self.betas = lr, lr if d_lr is None else d_lr, betas
 
-    def players(self):
+    def players(self) -> dict[str, Player]:
         """D, which learns first, and G."""
         weights = {"r1": self.r1 / 2, "r2": self.r2 / 2, "wgan": self.wgan}
         weights = {name: weight for name, weight in weights.items() if weight}
@@ -224,11 +228,13 @@ class GAN(Model):
             "g": Player(("generator",), self.g_loss, self.lr, self.betas),
         }
 
-    def noise(self, n, generator=None):
+    def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """z ~ N(0, I), (n, z_dim)."""
-        return torch.randn(n, self.generator.z_dim, generator=generator, device=self.device())
+        return torch.randn(n, cast(int, self.generator.z_dim), generator=generator, device=self.device())
 
-    def d_loss(self, x_real, z, labels=None, penalise=False):
+    def d_loss(
+        self, x_real: Tensor, z: Tensor, labels: Tensor | None = None, penalise: bool = False
+    ) -> dict[str, Tensor]:
         """What D loses per sample: loss_d, the logits of both kinds and, if asked for, the penalties."""
         with torch.no_grad():  # no gradient of D's loss may reach G
             x_fake = self.generator(z)  # (N, z_dim) -> (N, C, H, W)
@@ -240,7 +246,7 @@ class GAN(Model):
         parts |= {"logit_fake": logits_fake, "x_fake": x_fake}
         return parts | (self.penalties(seen_real, seen_fake, logits_real, logits_fake) if penalise else {})
 
-    def g_loss(self, x_real, z, labels=None):
+    def g_loss(self, x_real: Tensor, z: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
         """What G loses per sample, by D as it now is: loss_g."""
         x_fake = self.generator(z)  # (N, z_dim) -> (N, C, H, W)
         logits_fake, logits_real = self.discriminator(self.shown(x_fake)), None
@@ -249,7 +255,7 @@ class GAN(Model):
                 logits_real = self.discriminator(self.shown(x_real))
         return {"loss_g": self.loss_of_g(logits_real, logits_fake)}
 
-    def penalties(self, x_real, x_fake, logits_real, logits_fake):
+    def penalties(self, x_real: Tensor, x_fake: Tensor, logits_real: Tensor, logits_fake: Tensor) -> dict[str, Tensor]:
         """|grad logit|^2 at real and at generated pictures, and the Wasserstein penalty: those that have a weight."""
         parts = {}
         if self.r1:
@@ -260,18 +266,18 @@ class GAN(Model):
             parts["wgan"] = wgan_penalty(self.discriminator, x_real, x_fake)
         return parts
 
-    def judged(self, x_real, x_fake, apart=False):
+    def judged(self, x_real: Tensor, x_fake: Tensor, apart: bool = False) -> tuple[Tensor, Tensor]:
         """D's logits of both kinds, (N,) each: in one pass, unless D's norms would mix them or gradients are wanted."""
         if apart or self.mixes:
             return self.discriminator(x_real), self.discriminator(x_fake)
         return self.discriminator(torch.cat([x_real, x_fake])).chunk(2)
 
-    def shown(self, x):
+    def shown(self, x: Tensor) -> Tensor:
         """What D is shown: the pictures, augmented in a way that gradients pass through."""
         return diff_augment(x, self.augment, self.augment_p, self.world.rows) if self.augment else x
 
     @torch.no_grad()
-    def calibrate(self, batches=()):
+    def calibrate(self, batches: Iterable[Tensor] = ()) -> None:
         """Run the averaged generator's batch-norm statistics anew: the raw one's belong to other weights."""
         if reset_statistics(self.average["generator"]):
             generator = torch.Generator(self.device()).manual_seed(0)
@@ -280,14 +286,11 @@ class GAN(Model):
         self.average["generator"].eval()
 
     @torch.no_grad()
-    def sample(self, n=None, seed=None, z=None, averaged=True):
-        """Pictures (n, C, H, W) in [-1, 1], float32.
-
-        Args:
-            n: how many; or give `z` (n, z_dim) yourself.
-            seed: the noise's seed; None goes on with torch's global one.
-            averaged: the averaged generator, or the one in training as it stands (both with running statistics).
-        """
+    def sample(
+        self, n: int | None = None, seed: int | None = None, z: Tensor | None = None, averaged: bool = True
+    ) -> Tensor:
+        """Pictures (n, C, H, W) in [-1, 1], float32, at n z of a seed (None: of torch's global generator), or at a z
+        (n, z_dim) of your own; by the averaged generator, or that in training (both with running statistics)."""
         z = self.noise_for(n, seed) if z is None else z
         net = self.network("generator", averaged)
         was_training = net.training

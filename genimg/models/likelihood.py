@@ -4,15 +4,17 @@ Pictures x are in [-1, 1]; of 8-bit ones every value is one of the 256 levels k 
 """
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 #: Width of one of 256 grey levels in [-1, 1].
 BIN = 2 / 255
 
 
-def log_gaussian(x, mean, sigma):
+def log_gaussian(x: Tensor, mean: Tensor | float, sigma: Tensor | float) -> Tensor:
     """log N(x; mean, sigma^2), summed over all but the first axis: (N, ...) -> (N,) nats.
 
     sigma is a positive number or a tensor that broadcasts against x.
@@ -22,7 +24,7 @@ def log_gaussian(x, mean, sigma):
     return per_dim.expand_as(x).flatten(1).sum(1)
 
 
-def log_bernoulli(x, logits):
+def log_bernoulli(x: Tensor, logits: Tensor) -> Tensor:
     """log of prod p^x (1-p)^(1-x) with p = sigmoid(logits): (N, ...) -> (N,) nats. x in [0, 1], binary to be exact.
 
     For grey x this is no density: it does not integrate to 1 (Loaiza-Ganem and Cunningham 2019, https://arxiv.org/abs/1907.06845).
@@ -30,7 +32,9 @@ def log_bernoulli(x, logits):
     return -F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1).sum(1)
 
 
-def log_discretised(x, mean, scale, log_cdf_pair):
+def log_discretised(
+    x: Tensor, mean: Tensor, scale: Tensor | float, log_cdf_pair: Callable[[Tensor], tuple[Tensor, Tensor]]
+) -> Tensor:
     """log of the probability that a density around `mean` gives to each pixel's grey level: (N, C, H, W) -> (N,).
 
     The density's mass below -1 belongs to level 0 and that above 1 to level 255, so that the 256 levels sum to 1
@@ -54,17 +58,17 @@ def log_discretised(x, mean, scale, log_cdf_pair):
     return per_dim.flatten(1).sum(1)
 
 
-def log_discretised_logistic(x, mean, scale):
+def log_discretised_logistic(x: Tensor, mean: Tensor, scale: Tensor | float) -> Tensor:
     """`log_discretised` with the logistic density of the given scale (its deviation is scale * pi / sqrt(3))."""
     return log_discretised(x, mean, scale, lambda u: (F.logsigmoid(u), F.logsigmoid(-u)))
 
 
-def log_discretised_gaussian(x, mean, sigma):
+def log_discretised_gaussian(x: Tensor, mean: Tensor, sigma: Tensor | float) -> Tensor:
     """`log_discretised` with the normal density of deviation sigma."""
     return log_discretised(x, mean, sigma, lambda u: (torch.special.log_ndtr(u), torch.special.log_ndtr(-u)))
 
 
-def importance_bound(log_w):
+def importance_bound(log_w: Tensor) -> Tensor:
     """log of the mean of k importance weights: (k, N) log p(x, z_k) - log q(z_k | x) -> (N,) nats.
 
     k = 1 is the ELBO; in expectation it rises with k towards log p(x) (Burda et al. 2015,
@@ -73,6 +77,6 @@ def importance_bound(log_w):
     return torch.logsumexp(log_w, 0) - math.log(len(log_w))
 
 
-def bits_per_dim(log_p, dims):
+def bits_per_dim(log_p: Tensor, dims: int) -> Tensor:
     """log-probability of 8-bit data in nats -> bits per dimension: -log_p / (dims * ln 2). Uniform noise costs 8."""
     return -log_p / (dims * math.log(2))

@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +30,16 @@ class Player:
     betas: tuple[float, float]
     penalties: dict[str, float] = field(default_factory=dict)
     every: int = 1
+
+
+class World(Protocol):
+    """All processes that train one model together."""
+
+    def mean(self, value: Tensor) -> Tensor:
+        """The mean over processes."""
+
+    def rows(self, draw: Callable[[int], Tensor], n: int) -> Tensor:
+        """This process's n rows of what is drawn for the whole batch."""
 
 
 class Alone:
@@ -62,7 +73,7 @@ class Model(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.average = nn.ModuleDict()  # filled by the training loop
-        self.world = Alone
+        self.world: World = Alone
 
     def device(self) -> torch.device:
         """Where the weights are."""
@@ -91,7 +102,9 @@ class Model(nn.Module):
         """Called before the averages are used: a model with batch norm re-estimates its statistics here, if it needs
         them from some batches of pictures (N, C, H, W)."""
 
-    def sample(self, n: int | None = None, seed: int | None = None, z: Tensor | None = None, **options) -> Tensor:
+    def sample(
+        self, n: int | None = None, seed: int | None = None, z: Tensor | None = None, *more: Any, **options: Any
+    ) -> Tensor:
         """Pictures (n, C, H, W) in [-1, 1], float32."""
         raise NotImplementedError
 
@@ -132,7 +145,7 @@ def reset_statistics(module: nn.Module) -> bool:
     return bool(norms)
 
 
-def level_widths(size, width, max_width):
+def level_widths(size: int, width: int, max_width: int) -> list[int]:
     """Channels per level, fine to coarse, for maps of size, size / 2, ..., 4.
 
     Raises:

@@ -4,8 +4,10 @@ Throughout, x is (N, ...) and t is (N,) or a number.
 """
 
 import math
+from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
 from genimg.models.likelihood import log_gaussian
 
@@ -13,7 +15,10 @@ from genimg.models.likelihood import log_gaussian
 SOLVERS = {"euler": 1, "heun": 2}
 
 
-def integrate(velocity, x, steps=20, solver="heun", start=0.0, end=1.0):
+def integrate(
+    velocity: Callable[[Tensor, Tensor], Tensor], x: Tensor, steps: int = 20, solver: str = "heun", start: float = 0.0,
+    end: float = 1.0,
+) -> Tensor:  # fmt: skip
     """Follow dx/dt = velocity(x, t) from `start` to `end` in equal steps.
 
     Args:
@@ -43,7 +48,10 @@ def integrate(velocity, x, steps=20, solver="heun", start=0.0, end=1.0):
     return x
 
 
-def log_likelihood(velocity, x, steps=50, probes=None, generator=None):
+def log_likelihood(
+    velocity: Callable[[Tensor, Tensor], Tensor], x: Tensor, steps: int = 50, probes: int | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:  # fmt: skip
     """log-density of x under the flow, by following it back to the noise: (N,) nats.
 
     log p_1(x) = log N(x_0; 0, I) - integral of div v(x_t, t) over t (Chen et al. 2018,
@@ -65,11 +73,12 @@ def log_likelihood(velocity, x, steps=50, probes=None, generator=None):
         bits = torch.randint(2, (probes, len(x), dims), generator=generator, device=x.device)
         directions = (2 * bits - 1).to(x.dtype) / math.sqrt(probes)  # (P, N, D)
 
-    def augmented(state, t):  # (N, D + 1): the point, and minus the divergence collected so far
+    def augmented(state: Tensor, t: Tensor) -> Tensor:
+        # state (N, D + 1): the point, and minus the divergence collected so far
         point = state[:, :-1].detach().requires_grad_()
         with torch.enable_grad():
             v = velocity(point.unflatten(1, shape[1:]), t).flatten(1)  # (N, D)
-            divergence = 0
+            divergence = point.new_zeros(len(point))
             for direction in directions:
                 # the gradient of direction . v is direction^T J; its product with the direction again is e^T J e
                 (row,) = torch.autograd.grad((v * direction).sum(), point, retain_graph=True)

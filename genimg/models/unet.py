@@ -9,7 +9,7 @@ import math
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from genimg.models.model import group_norm
 
@@ -32,7 +32,10 @@ class UNet(nn.Module):
         ValueError: another size, or a patch that does not divide it into maps of at least 4.
     """
 
-    def __init__(self, size=16, channels=1, width=32, max_width=128, patch=None, classes=0):
+    def __init__(
+        self, size: int = 16, channels: int = 1, width: int = 32, max_width: int = 128, patch: int | None = None,
+        classes: int = 0,
+    ) -> None:  # fmt: skip
         super().__init__()
         patch = patch or max(1, size // 32)
         if size not in (8, 16, 32, 64, 128, 256) or size % patch or size // patch < 4:
@@ -56,10 +59,10 @@ class UNet(nn.Module):
             before = w
         self.norm = group_norm(before)
         self.last = nn.Conv2d(before, channels * patch**2, 3, padding=1)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)
+        for weight in self.last.parameters():
+            nn.init.zeros_(weight)
 
-    def forward(self, x, t, labels=None):
+    def forward(self, x: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
         c = self.time(t)  # (N,) -> (N, cond)
         if self.label is not None:
             labels = torch.full_like(t, self.classes, dtype=torch.long) if labels is None else labels
@@ -68,11 +71,13 @@ class UNet(nn.Module):
         x = F.pixel_unshuffle(x, self.patch).contiguous(memory_format=torch.channels_last)  # (N, C p^2, S / p, S / p)
         x = self.first(x)
         fine = []
-        for shrink, block in self.down:
+        for level in self.down:
+            shrink, block = level.children()
             x = block(shrink(x), c)  # (N, w, s, s) -> (N, 2 w, s / 2, s / 2)
             fine.append(x)
         x = self.middle(x, c)
-        for grow, block in self.up:
+        for level in self.up:
+            grow, block = level.children()
             x = block(torch.cat([grow(x), fine.pop()], 1), c)  # (N, 2 w, s, s) -> (N, w, 2 s, 2 s)
         x = self.last(F.silu(self.norm(x)))
         return F.pixel_shuffle(x, self.patch).float()
@@ -81,16 +86,16 @@ class UNet(nn.Module):
 class Block(nn.Module):
     """Two convolutions around a path that leaves the map as it is; `c` (N, cond) scales and shifts the second norm."""
 
-    def __init__(self, channels, out, cond):
+    def __init__(self, channels: int, out: int, cond: int) -> None:
         super().__init__()
         self.norm1, self.conv1 = group_norm(channels), nn.Conv2d(channels, out, 3, padding=1)
         self.norm2, self.conv2 = group_norm(out), nn.Conv2d(out, out, 3, padding=1)
         self.modulate = nn.Linear(cond, 2 * out)
         self.skip = nn.Conv2d(channels, out, 1) if channels != out else nn.Identity()
-        nn.init.zeros_(self.conv2.weight)  # each block starts by changing nothing
-        nn.init.zeros_(self.conv2.bias)
+        for weight in self.conv2.parameters():  # each block starts by changing nothing
+            nn.init.zeros_(weight)
 
-    def forward(self, x, c):
+    def forward(self, x: Tensor, c: Tensor) -> Tensor:
         h = self.conv1(F.silu(self.norm1(x)))
         scale, shift = self.modulate(c)[:, :, None, None].chunk(2, dim=1)  # (N, out, 1, 1) twice
         h = self.conv2(F.silu(self.norm2(h) * (1 + scale) + shift))
@@ -100,10 +105,12 @@ class Block(nn.Module):
 class TimeFeatures(nn.Module):
     """t (N,) in [0, 1] -> (N, 32): cosines and sines of t at 16 frequencies from 1/2 to 64 turns, evenly in octaves."""
 
-    def __init__(self):
+    turns: Tensor
+
+    def __init__(self) -> None:
         super().__init__()
         self.register_buffer("turns", 2.0 ** torch.linspace(-1, 6, 16), persistent=False)
 
-    def forward(self, t):
+    def forward(self, t: Tensor) -> Tensor:
         angle = 2 * math.pi * t.float()[:, None] * self.turns
         return torch.cat([angle.cos(), angle.sin()], 1)

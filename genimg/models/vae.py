@@ -5,11 +5,13 @@ latents, no mean over the batch. Pictures x are in [-1, 1]; a picture has D = C 
 """
 
 import math
+from collections.abc import Callable, Iterable
 from itertools import pairwise
+from typing import cast
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
 from genimg.models.likelihood import (
     bits_per_dim,
@@ -25,18 +27,18 @@ from genimg.models.model import Alone, Model, Player, group_norm, level_widths, 
 LOG_SIGMA_RANGE = (-6.0, 3.0)
 
 
-def kl_to_standard_normal(mu, logvar):
+def kl_to_standard_normal(mu: Tensor, logvar: Tensor) -> Tensor:
     """KL(N(mu, e^logvar) || N(0, 1)) of each latent, in nats: (N, d) -> (N, d). Kingma and Welling, appendix B."""
     return 0.5 * (mu.square() + logvar.exp() - 1 - logvar)
 
 
-def reparameterise(mu, logvar, eps=None):
+def reparameterise(mu: Tensor, logvar: Tensor, eps: Tensor | None = None) -> Tensor:
     """z = mu + sigma * eps with eps ~ N(0, 1): a sample that gradients pass through. (N, d) -> (N, d)."""
     eps = torch.randn_like(mu) if eps is None else eps
     return mu + (0.5 * logvar).exp() * eps
 
 
-def optimal_sigma(x, mean, over=Alone.mean):
+def optimal_sigma(x: Tensor, mean: Tensor, over: Callable[[Tensor], Tensor] = Alone.mean) -> Tensor:
     """The one sigma that makes log N(x; mean, sigma^2) largest: the root mean squared error. A 0-d tensor.
 
     Rybkin et al. 2020, https://arxiv.org/abs/2006.13202. `over` takes the mean over all processes; no gradient has to
@@ -52,7 +54,9 @@ class Encoder(nn.Module):
     are there.
     """
 
-    def __init__(self, size=16, channels=1, z_dim=16, width=32, max_width=128):
+    def __init__(
+        self, size: int = 16, channels: int = 1, z_dim: int = 16, width: int = 32, max_width: int = 128
+    ) -> None:
         super().__init__()
         widths = [channels, *level_widths(size, width, max_width)]
         self.first = nn.Conv2d(channels, widths[1], 3, padding=1)
@@ -62,7 +66,7 @@ class Encoder(nn.Module):
         )
         self.last = nn.Linear(widths[-1] * 16, 2 * z_dim)
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         x = F.silu(self.first(x))
         for level in self.levels:
             x = level(x)  # (N, C, s, s) -> (N, 2 C, s / 2, s / 2)
@@ -73,7 +77,9 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """z (N, z_dim) -> mean of p(x | z) before it is squashed, (N, channels, size, size)."""
 
-    def __init__(self, size=16, channels=1, z_dim=16, width=32, max_width=128):
+    def __init__(
+        self, size: int = 16, channels: int = 1, z_dim: int = 16, width: int = 32, max_width: int = 128
+    ) -> None:
         super().__init__()
         widths = level_widths(size, width, max_width)[::-1]
         self.z_dim = z_dim
@@ -84,7 +90,7 @@ class Decoder(nn.Module):
         )
         self.last = nn.Conv2d(widths[-1], channels, 3, padding=1)
 
-    def forward(self, z):
+    def forward(self, z: Tensor) -> Tensor:
         x = F.silu(self.dense(z)).unflatten(1, (-1, 4, 4))  # (N, z_dim) -> (N, C, 4, 4)
         x = x.contiguous(memory_format=torch.channels_last)
         for level in self.levels:
@@ -118,9 +124,10 @@ class VAE(Model):
     quick = True
 
     def __init__(
-        self, size=16, channels=1, z_dim=16, width=32, max_width=128, likelihood="gaussian", sigma="optimal", beta=1.0,
-        lr=1e-3, betas=(0.9, 0.999), encoder=None, decoder=None,
-    ):  # fmt: skip
+        self, size: int = 16, channels: int = 1, z_dim: int = 16, width: int = 32, max_width: int = 128,
+        likelihood: str = "gaussian", sigma: str | float = "optimal", beta: float = 1.0, lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999), encoder: nn.Module | None = None, decoder: nn.Module | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         if likelihood not in LIKELIHOODS:
             raise ValueError(f"likelihood {likelihood!r}; there are {', '.join(LIKELIHOODS)}")
@@ -128,21 +135,21 @@ class VAE(Model):
             raise ValueError(f"sigma {sigma!r}: it is one of {', '.join(SIGMAS)} or a positive number")
         self.encoder = encoder or Encoder(size, channels, z_dim, width, max_width)
         self.decoder = decoder or Decoder(size, channels, z_dim, width, max_width)
-        self.z_dim, self.dims = self.decoder.z_dim, channels * size * size
+        self.z_dim, self.dims = cast(int, self.decoder.z_dim), channels * size * size
         self.likelihood, self.sigma, self.beta, self.lr, self.betas = likelihood, sigma, beta, lr, betas
         start = math.log(sigma) if isinstance(sigma, int | float) else -1.0
         learned = likelihood == "logistic" or sigma == "learned"
         self.log_sigma = nn.Parameter(torch.tensor(start), requires_grad=learned)
 
-    def players(self):
+    def players(self) -> dict[str, Player]:
         """One: encoder, decoder and sigma lower one and the same bound."""
         return {"vae": Player(("encoder", "decoder", "log_sigma"), self.loss, self.lr, self.betas)}
 
-    def noise(self, n, generator=None):
+    def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """z ~ N(0, I), (n, z_dim)."""
         return torch.randn(n, self.z_dim, generator=generator, device=self.device())
 
-    def loss(self, x, eps, labels=None):
+    def loss(self, x: Tensor, eps: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
         """The negative ELBO per sample, in nats, with the KL weighed by beta; and its parts."""
         mu, logvar = self.encoder(x)  # (N, C, H, W) -> (N, z_dim) twice
         decoded = self.decoder(reparameterise(mu, logvar, eps))  # (N, z_dim) -> (N, C, H, W)
@@ -152,7 +159,7 @@ class VAE(Model):
         parts = {"loss": self.beta * kl - log_p, "distortion": -log_p, "kl": kl, "sigma": sigma}
         return parts | {"mu": mu, "logvar": logvar}
 
-    def log_likelihood(self, x, decoded, scale):
+    def log_likelihood(self, x: Tensor, decoded: Tensor, scale: Tensor | float) -> Tensor:
         """log p(x | z), (N,) nats, for training: a density for the Gaussian, a probability for the others."""
         if self.likelihood == "bernoulli":
             return log_bernoulli((x + 1) / 2, decoded)
@@ -160,29 +167,29 @@ class VAE(Model):
             return log_discretised_logistic(x, torch.tanh(decoded), scale)
         return log_gaussian(x, torch.tanh(decoded), scale)
 
-    def scale(self):
+    def scale(self) -> Tensor:
         """sigma of the Gaussian, or scale of the logistic, as it stands: a 0-d tensor."""
         return self.log_sigma.clamp(*LOG_SIGMA_RANGE).exp()
 
-    def sigma_of(self, x, decoded):
+    def sigma_of(self, x: Tensor, decoded: Tensor) -> Tensor:
         """What a batch is scored with: its own optimum, or the scale as it stands."""
         if self.uses_optimal_sigma():
             return optimal_sigma(x, torch.tanh(decoded), self.world.mean)
         return self.scale()
 
     @torch.no_grad()
-    def after_update(self, parts):
+    def after_update(self, parts: dict[str, Tensor]) -> None:
         """What the bound is reported with: a running mean over batches, so that test data never set it."""
         if self.uses_optimal_sigma():
             self.log_sigma.lerp_(parts["sigma"].log(), 0.02)
         parts["sigma"] = self.scale()
 
-    def uses_optimal_sigma(self):
+    def uses_optimal_sigma(self) -> bool:
         """Whether sigma is that of each batch."""
         return self.likelihood == "gaussian" and self.sigma == "optimal"
 
     @torch.no_grad()
-    def calibrate(self, batches=()):
+    def calibrate(self, batches: Iterable[Tensor] = ()) -> None:
         """Run the averaged networks' batch-norm statistics anew, on pictures; without batch norm nothing happens."""
         encoder, decoder = self.average["encoder"], self.average["decoder"]
         found = [reset_statistics(encoder), reset_statistics(decoder)]
@@ -194,26 +201,30 @@ class VAE(Model):
         self.average.eval()
 
     @torch.no_grad()
-    def encode(self, x, averaged=True):
+    def encode(self, x: Tensor, averaged: bool = True) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q(z | x): two (N, z_dim)."""
         net = self.network("encoder", averaged)
         parts = [net(part) for part in x.split(256)]
         return torch.cat([mu for mu, _ in parts]), torch.cat([logvar for _, logvar in parts])
 
     @torch.no_grad()
-    def decode(self, z, averaged=True):
+    def decode(self, z: Tensor, averaged: bool = True) -> Tensor:
         """Mean of p(x | z), (N, C, H, W) in [-1, 1]."""
         net = self.network("decoder", averaged)
         decoded = torch.cat([net(part) for part in z.split(256)])
         return 2 * torch.sigmoid(decoded) - 1 if self.likelihood == "bernoulli" else torch.tanh(decoded)
 
     @torch.no_grad()
-    def sample(self, n=None, seed=None, z=None, averaged=True):
+    def sample(
+        self, n: int | None = None, seed: int | None = None, z: Tensor | None = None, averaged: bool = True
+    ) -> Tensor:
         """Decoder means (n, C, H, W) in [-1, 1] at z ~ N(0, I), or at a z (n, z_dim) of your own."""
         return self.decode(self.noise_for(n, seed) if z is None else z, averaged)
 
     @torch.no_grad()
-    def log_weights(self, x, k=1, generator=None, averaged=True):
+    def log_weights(
+        self, x: Tensor, k: int = 1, generator: torch.Generator | None = None, averaged: bool = True
+    ) -> Tensor:
         """k importance weights log p(x | z) + log p(z) - log q(z | x), z ~ q(z | x), of 8-bit pictures: (k, N) nats.
 
         The likelihood is a probability of grey levels: the discretised Gaussian or logistic, or the Bernoulli.
@@ -231,22 +242,22 @@ class VAE(Model):
             log_w.append(self.log_probability(x, self.decode(z, averaged)) + log_prior - log_q)
         return torch.stack(log_w)  # (k, N)
 
-    def log_probability(self, x, mean):
+    def log_probability(self, x: Tensor, mean: Tensor) -> Tensor:
         """log of the probability of 8-bit pictures given the mean of p(x | z): (N,) nats."""
         if self.likelihood == "bernoulli":
             return log_bernoulli((x + 1) / 2, torch.logit((mean + 1) / 2, 1e-6))
         of_levels = {"gaussian": log_discretised_gaussian, "logistic": log_discretised_logistic}[self.likelihood]
         return of_levels(x, mean, self.scale())
 
-    def elbo(self, x, generator=None):
+    def elbo(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """One-sample estimate of the ELBO of 8-bit pictures (N, C, H, W) in [-1, 1]: (N,) nats."""
         return self.log_weights(x, 1, generator)[0]
 
-    def log_likelihood_bound(self, x, k=64, generator=None):
+    def log_likelihood_bound(self, x: Tensor, k: int = 64, generator: torch.Generator | None = None) -> Tensor:
         """The importance-weighted bound with k samples: (N,) nats."""
         return importance_bound(self.log_weights(x, k, generator))
 
-    def bits_per_dim(self, x, k=1, generator=None):
+    def bits_per_dim(self, x: Tensor, k: int = 1, generator: torch.Generator | None = None) -> float:
         """Mean upper bound on the bits per dimension of 8-bit pictures (N, C, H, W) in [-1, 1]: a float. k = 1 uses
         the ELBO."""
         return bits_per_dim(self.log_likelihood_bound(x, k, generator), self.dims).mean().item()

@@ -1,5 +1,6 @@
 """The commands train, sample and evaluate."""
 
+import argparse
 import json
 
 import torch
@@ -14,6 +15,7 @@ from genimg.system import distributed, files
 from genimg.system.errors import RunError
 from genimg.system.options import at_least_one, command, device, path
 
+#: What the help of train ends with.
 TEACHES = """
 what to change first:
   pictures look like noise after some thousand steps   --lr a third of it; look at history.csv
@@ -24,7 +26,8 @@ what to change first:
 """
 
 
-def add_train(commands):
+def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The command train and its options."""
     p = command(
         commands, "train", "train a GAN, a VAE or a flow in a folder, or go on with what was begun there", train,
         usage="python -m genimg train {gan,vae,flow} --data DATA --out FOLDER [options]", epilog=TEACHES,
@@ -82,7 +85,8 @@ def add_train(commands):
     )
 
 
-def add_sample(commands):
+def add_sample(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The command sample and its options."""
     p = command(commands, "sample", "draw new pictures from a run", sample)
     p.add_argument("folder", metavar="run", type=path, help="the run's folder")
     p.add_argument("--n", type=int, default=64, help="how many; of --interpolate, how many rows")
@@ -97,7 +101,8 @@ def add_sample(commands):
     p.add_argument("--device", help="cpu, cuda, ...")
 
 
-def add_evaluate(commands):
+def add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The command evaluate and its options."""
     p = command(commands, "evaluate", "measure a run", evaluate)
     p.add_argument("folder", metavar="run", type=path, help="the run's folder")
     p.add_argument("--data", help="pictures it has not seen, to compare with; if not given its own (shapes: new ones)")
@@ -112,11 +117,11 @@ def add_evaluate(commands):
     p.add_argument("--device", help="cpu, cuda, ...")
 
 
-def _sigma(text):
+def _sigma(text: str) -> str | float:
     return text if text == "optimal" else float(text)
 
 
-def train(options):
+def train(options: argparse.Namespace) -> int:
     """Train, or go on."""
     own_device = device(options)
     recipe = Recipe(
@@ -137,7 +142,7 @@ def train(options):
     return 0
 
 
-def sample(options):
+def sample(options: argparse.Namespace) -> int:
     """Draw pictures from a run into a grid or into files."""
     at_least_one(options, "n", "columns", "solver_steps")
     model, recipe = run.load(options.folder, device(options))
@@ -164,7 +169,7 @@ def sample(options):
     return 0
 
 
-def evaluate(options):
+def evaluate(options: argparse.Namespace) -> int:
     """Measure a run, as a table or as JSON."""
     at_least_one(options, "n")
     result = evaluation.evaluate(
@@ -174,7 +179,7 @@ def evaluate(options):
         print(json.dumps(result, indent=2))
         return 0
 
-    def shown(value):
+    def shown(value: object) -> str:
         return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)
 
     floor = result.pop("floor", {})

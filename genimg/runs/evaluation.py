@@ -1,14 +1,23 @@
 """A run measured: its samples by the yardstick, its likelihood, its time."""
 
-from genimg.data.images import DIGITS, SHAPES, SOURCES
+import os
+from typing import Any
+
+import torch
+
+from genimg.data.images import DIGITS, SHAPES, SOURCES, Images
 from genimg.data.sources import load_images
 from genimg.measure import features, oracle
 from genimg.measure.yardstick import NEIGHBOURS, bits_per_dim, milliseconds_per_sample, yardstick
+from genimg.runs.recipes import Recipe
 from genimg.runs.run import load
 from genimg.system.errors import RunError
 
 
-def evaluate(out, source=None, n=500, seed=1, device=None, named_features=None):
+def evaluate(
+    out: str | os.PathLike[str], source: str | None = None, n: int = 500, seed: int = 1,
+    device: torch.device | str | None = None, named_features: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
     """Measure a run.
 
     Args:
@@ -29,7 +38,7 @@ def evaluate(out, source=None, n=500, seed=1, device=None, named_features=None):
     """
     model, recipe = load(out, device)
     own = source is None or source == recipe.data
-    source = recipe.data if own else source
+    source = recipe.data if source is None else source
     train = _pictures(recipe, recipe.data, recipe.n, recipe.seed)
     if own and recipe.data == SHAPES:
         test = _pictures(recipe, recipe.data, n, seed + 1_000_000)
@@ -44,7 +53,7 @@ def evaluate(out, source=None, n=500, seed=1, device=None, named_features=None):
     extractor = None if named_features == "none" else features.load(named_features)
     samples = model.sample(n, seed=seed)
     kinds = oracle.shapes.KINDS if recipe.data == SHAPES else None
-    result = {"run": str(out), "family": recipe.family, "data": source}
+    result: dict[str, Any] = {"run": str(out), "family": recipe.family, "data": source}
     if extractor and min(n, len(train), len(test)) <= NEIGHBOURS:
         raise RunError(
             f"{min(n, len(train), len(test))} pictures are too few to compare in features: it takes {NEIGHBOURS + 1}; "
@@ -61,9 +70,11 @@ def evaluate(out, source=None, n=500, seed=1, device=None, named_features=None):
     return result
 
 
-def _pictures(recipe, source, n, seed):
+def _pictures(recipe: Recipe, source: str, n: int | None, seed: int) -> Images:
     """At most n pictures of a source as the recipe prepares them, all in memory."""
-    options = {}
+    options: dict[str, Any] = {}
     if source not in SOURCES:
         options = dict(background=recipe.background, fit=recipe.fit, skip_bad=recipe.skip_bad)
-    return load_images(source, recipe.size, n, seed=seed, **options)
+    images = load_images(source, recipe.size, n, seed=seed, **options)
+    assert isinstance(images, Images)
+    return images

@@ -2,11 +2,16 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
 
 from genimg.data.augment import mirror
 from genimg.models import classic, flow, gan, vae
 from genimg.models.diff_augment import POLICIES
+from genimg.models.model import Model
 from genimg.system.errors import RunError
 
 #: What can be trained.
@@ -63,7 +68,7 @@ class Recipe:
     fingerprint: str = ""
 
     @classmethod
-    def from_dict(cls, values):
+    def from_dict(cls, values: Any) -> "Recipe":
         """The recipe in a parsed `config.json`.
 
         Raises:
@@ -82,7 +87,7 @@ class Recipe:
             raise RunError(f"it holds a value of the wrong kind ({error})") from None
         return recipe
 
-    def complete(self):
+    def complete(self) -> "Recipe":
         """The recipe with every default filled in and checked.
 
         Raises:
@@ -90,7 +95,7 @@ class Recipe:
         """
         text = self.networks == "text"
         is_gan = self.family == "gan"
-        defaults = {
+        defaults: dict[str, Any] = {
             "z_dim": None if self.family == "flow" else 128 if is_gan or text else 64,
             "width": 64 if text else 32,
             "lr": 2e-4 if text else 1e-3,
@@ -101,7 +106,7 @@ class Recipe:
         recipe.check()
         return recipe
 
-    def check(self):
+    def check(self) -> None:
         """Hold every setting to its rule.
 
         Raises:
@@ -149,14 +154,16 @@ class Recipe:
                 value = getattr(self, name.replace("-", "_"))
                 raise RunError(f"--{name} {value if isinstance(value, str) else repr(value)}: it has to be {may_be}")
 
-    def build(self):
+    def build(self) -> Model:
         """A fresh model, its weights drawn from torch's global generator: seed that first."""
         size, channels, z_dim, width = self.size, self.channels, self.z_dim, self.width
         text = self.networks == "text"
+        assert width is not None and self.lr is not None, "complete() fills in what is None"
         if self.family == "flow":
             return flow.Flow(size, channels, width, 4 * width, lr=self.lr)
+        assert z_dim is not None
         if self.family == "vae":
-            options = dict(size=size, channels=channels, lr=self.lr, beta=self.beta, sigma=self.sigma)
+            options: dict[str, Any] = dict(size=size, channels=channels, lr=self.lr, beta=self.beta, sigma=self.sigma)
             if text:
                 options |= dict(encoder=classic.Encoder(size, channels, z_dim, width), betas=(0.5, 0.999))
                 options |= dict(decoder=classic.Decoder(size, channels, z_dim, width))
@@ -167,16 +174,18 @@ class Recipe:
             options |= dict(discriminator=classic.Discriminator(size, channels, width))
         return gan.GAN(size, channels, z_dim, width, width, 8 * width, every=8, norm=self.norm, **options)
 
-    def transform(self):
+    def transform(self) -> Callable[[Tensor], Tensor] | None:
         """What is done to each batch before the model sees it."""
         return mirror if self.mirror else None
 
 
-def _whole(value, low=None, high=None):
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    return whole and (low is None or value >= low) and (high is None or value <= high)
+def _whole(value: object, low: int | None = None, high: int | None = None) -> bool:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return False
+    return (low is None or value >= low) and (high is None or value <= high)
 
 
-def _number(value, low, high, closed=False):
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return number and (low <= value if closed else low < value) and value <= high
+def _number(value: object, low: float, high: float, closed: bool = False) -> bool:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        return False
+    return (low <= value if closed else low < value) and value <= high

@@ -14,14 +14,18 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from genimg import plots
-from genimg.data.images import SOURCES, fingerprint
+from genimg.data.folder import Stream
+from genimg.data.images import SOURCES, Images, fingerprint
 from genimg.data.sources import load_images
-from genimg.models.model import has_batch_norm, start_averages
+from genimg.models.model import Model, has_batch_norm, start_averages
 from genimg.runs.recipes import Recipe
 from genimg.system import distributed, files
 from genimg.system.device import seed_everything
@@ -36,13 +40,17 @@ CONFIG, CHECKPOINT, PREVIOUS = "config.json", "checkpoint.pt", "checkpoint.previ
 WEIGHTS, HISTORY, SAMPLES = "weights.safetensors", "history.csv", "samples"
 #: What a checkpoint says that it is.
 FORMAT = "genimg checkpoint 1"
+#: What prints a line.
+Echo = Callable[[str], object]
 
 
 class Stopped(Exception):
     """Ctrl-C or a request to end: the run is saved, and the message says how to go on."""
 
 
-def load_pictures(recipe, workers=None, memory=None):
+def load_pictures(
+    recipe: Recipe, workers: int | None = None, memory: float | None = None
+) -> tuple[Images | Stream, Recipe]:
     """The recipe's pictures, and the recipe with their channels and fingerprint."""
     options = {}
     if os.path.isdir(os.path.expanduser(recipe.data)) and recipe.data not in SOURCES:
@@ -50,15 +58,17 @@ def load_pictures(recipe, workers=None, memory=None):
     elif (recipe.background, recipe.fit, recipe.skip_bad) != ("white", "crop", False):
         raise RunError(f"--background, --fit and --skip-bad are for folders; {recipe.data!r} is none")
     images = load_images(recipe.data, recipe.size, recipe.n, seed=recipe.seed, **options)
-    if hasattr(images, "pixels_of"):
+    if isinstance(images, Stream):
         images.workers = workers
     channels = images.shape[1]
     return images, dataclasses.replace(recipe, channels=channels, fingerprint=fingerprint(images))
 
 
 def train(
-    recipe, out, device=None, save_every=500, dtype=None, compiled=False, workers=None, memory=None, echo=print,
-):  # fmt: skip
+    recipe: Recipe, out: str | os.PathLike[str], device: torch.device | str | None = None, save_every: int = 500,
+    dtype: torch.dtype | None = None, compiled: bool = False, workers: int | None = None, memory: float | None = None,
+    echo: Echo = print,
+) -> Model:  # fmt: skip
     """Train a recipe in a folder, or go on with it.
 
     Args:
@@ -96,16 +106,9 @@ def train(
         echo("on CPUs batch norm sees each process's part of the batch; --norm group computes what one process would")
     # Losses are read back every 50 steps; the windows of a continued run have to fall on the same steps.
     training = Training(
-        model,
-        images,
-        recipe.steps,
-        recipe.batch,
-        recipe.seed,
-        device,
-        transform=recipe.transform(),
-        dtype=dtype,
+        model, images, recipe.steps, recipe.batch, recipe.seed, device, transform=recipe.transform(), dtype=dtype,
         compiled=compiled,
-    )
+    )  # fmt: skip
     _restore(training, out, recipe, echo)
     if first:
         _make(out)
@@ -117,10 +120,10 @@ def train(
     return model
 
 
-def _run(training, images, recipe, out, save_every, echo):
+def _run(training: Training, images: Images | Stream, recipe: Recipe, out: Path, save_every: int, echo: Echo) -> None:
     first = distributed.rank() == 0
     if first and training.step == 0:
-        real = images.pixels_of(range(min(64, len(images)))) if hasattr(images, "pixels_of") else images.pixels[:64]
+        real = images.pixels_of(range(min(64, len(images)))) if isinstance(images, Stream) else images.pixels[:64]
         files.write_picture(out / SAMPLES / "data.png", plots.tile(real, 8))
     elif training.step >= recipe.steps:
         echo(f"{out} has done its {recipe.steps:,} steps; a larger --steps goes on from there")
@@ -153,7 +156,7 @@ def _run(training, images, recipe, out, save_every, echo):
                 training.diagnose()
 
 
-def load(out, device=None):
+def load(out: str | os.PathLike[str], device: torch.device | str | None = None) -> tuple[Model, Recipe]:
     """The model of a run, from its weights alone, ready for `sample`, and its recipe.
 
     Raises:
@@ -178,18 +181,18 @@ def load(out, device=None):
     return model, recipe
 
 
-def noise(model, n, seed):
+def noise(model: Model, n: int, seed: int) -> Tensor:
     """What `model.sample(z=...)` makes n pictures of."""
     return model.noise(n, torch.Generator(model.device()).manual_seed(seed))
 
 
-def published(model):
+def published(model: Model) -> dict[str, Tensor]:
     """The tensors that sampling and evaluating need: the averaged networks, and a VAE's sigma."""
     state = model.state_dict()
     return {name: value for name, value in state.items() if name.startswith("average.") or name == "log_sigma"}
 
 
-def _with_rest(model, weights):
+def _with_rest(model: Model, weights: dict[str, Tensor]) -> dict[str, Tensor]:
     wanted = published(model).keys()
     if weights.keys() != wanted:
         odd = sorted(wanted ^ weights.keys())
@@ -197,7 +200,7 @@ def _with_rest(model, weights):
     return model.state_dict() | weights
 
 
-def _read_config(out):
+def _read_config(out: Path) -> Recipe | None:
     path = out / CONFIG
     if not path.exists():
         return None
@@ -208,7 +211,7 @@ def _read_config(out):
         raise RunError(text if str(path) in text else f"{path}: {text}") from error
 
 
-def _refuse_other(stored, recipe, out):
+def _refuse_other(stored: Recipe, recipe: Recipe, out: Path) -> None:
     differing = []
     # A folder may have been moved: what counts is what is in it.
     free = {"steps", "fingerprint"} | ({"data"} if stored.fingerprint == recipe.fingerprint else set())
@@ -224,7 +227,7 @@ def _refuse_other(stored, recipe, out):
         raise RunError(f"{out} was planned for {stored.steps:,} steps, more than --steps {recipe.steps:,}")
 
 
-def _restore(training, out, recipe, echo):
+def _restore(training: Training, out: Path, recipe: Recipe, echo: Echo) -> None:
     path = out / CHECKPOINT
     if not path.exists():
         path = out / PREVIOUS  # killed between the two renames of a save
@@ -247,7 +250,7 @@ def _restore(training, out, recipe, echo):
         echo(f"going on from step {training.step:,}")
 
 
-def _save(training, out):
+def _save(training: Training, out: Path) -> None:
     """The grid and the results first: whatever a kill leaves undone is done again from the checkpoint."""
     _write_results(training, out)
     name = f"step-{training.step:07d}.png"
@@ -255,7 +258,7 @@ def _save(training, out):
     files.write_tensors(out / CHECKPOINT, {"format": FORMAT, "training": training.state_dict()}, keep=PREVIOUS)
 
 
-def _write_results(training, out):
+def _write_results(training: Training, out: Path) -> None:
     files.write_weights(out / WEIGHTS, published(training.model))
     history = training.history
     text = io.StringIO()
@@ -265,7 +268,7 @@ def _write_results(training, out):
     files.write_text(out / HISTORY, text.getvalue())
 
 
-def _make(out):
+def _make(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -277,8 +280,8 @@ class _Stop:
 
     asked = False
 
-    def __enter__(self):
-        self.before = {}
+    def __enter__(self) -> "_Stop":
+        self.before: dict[str, Any] = {}
         for name in ("SIGINT", "SIGTERM"):
             try:
                 self.before[name] = signal.signal(getattr(signal, name), self._ask)
@@ -286,11 +289,11 @@ class _Stop:
                 return self
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         for name, handler in self.before.items():
             signal.signal(getattr(signal, name), handler)
 
-    def _ask(self, *_):
+    def _ask(self, *_: object) -> None:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True

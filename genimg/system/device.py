@@ -13,14 +13,14 @@ import torch
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
-def seed_everything(seed):
+def seed_everything(seed: int) -> None:
     """Seed Python's, NumPy's and torch's global generators (all devices)."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
 
 
-def device_name(device):
+def device_name(device: torch.device | str) -> str:
     """What a person would call the device."""
     if torch.device(device).type == "cuda":
         return torch.cuda.get_device_name(device)
@@ -32,7 +32,7 @@ def device_name(device):
     return platform.processor() or platform.machine()
 
 
-def fast_dtype(device):
+def fast_dtype(device: torch.device | str) -> torch.dtype:
     """The number format of convolutions and dense layers: `GENIMG_PRECISION`, or else what the device is fast at.
 
     That is bfloat16 where the hardware multiplies it faster than float32, on a CPU with AVX512-BF16 or AMX: elsewhere
@@ -56,18 +56,18 @@ def fast_dtype(device):
     return torch.bfloat16 if has else torch.float32
 
 
-def precision_name(device):
+def precision_name(device: torch.device | str) -> str:
     """Either "float32" or "bfloat16": what `fast_dtype` takes on the device."""
     return str(fast_dtype(device)).removeprefix("torch.")
 
 
-def cpu_seconds():
+def cpu_seconds() -> float:
     """Seconds that processors have worked for this process, and for the programs it started and waited for."""
     times = os.times()
     return times.user + times.system + times.children_user + times.children_system
 
 
-def peak_memory_gb():
+def peak_memory_gb() -> float:
     """Peak resident memory of this process in GB (10^9 bytes); NaN where the system does not tell."""
     try:
         import resource

@@ -6,29 +6,34 @@ processes computes what one would. The gradients are averaged by PyTorch's Distr
 
 import os
 import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
+from torch import Tensor
+
+Drawn = TypeVar("Drawn", Tensor, tuple[Tensor, ...])
 
 
-def rank():
+def rank() -> int:
     """This process's number, 0 when there is only one."""
     return dist.get_rank() if _joined() else 0
 
 
-def size():
+def size() -> int:
     """How many processes train together."""
     return dist.get_world_size() if _joined() else 1
 
 
-def rows(draw, n):
+def rows(draw: Callable[[int], Drawn], n: int) -> Drawn:
     """This process's n rows of draw(n * size()), a tensor or several: the numbers that one process would have drawn."""
     drawn, own = draw(n * size()), slice(rank() * n, (rank() + 1) * n)
     return tuple(one[own] for one in drawn) if isinstance(drawn, tuple) else drawn[own]
 
 
-def mean(value):
+def mean(value: Tensor) -> Tensor:
     """The mean of a tensor over all processes; gradients do not pass through it."""
     if size() == 1:
         return value
@@ -43,7 +48,7 @@ class Together:
     rows, mean = staticmethod(rows), staticmethod(mean)
 
 
-def any_true(flag):
+def any_true(flag: bool) -> bool:
     """Whether the flag is set in any process."""
     if size() == 1:
         return bool(flag)
@@ -53,7 +58,7 @@ def any_true(flag):
 
 
 @contextmanager
-def joined():
+def joined() -> Iterator[torch.device | None]:
     """Join the processes that torchrun started, if it did; leave them at the end. Yields the device or None."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield None
@@ -69,10 +74,10 @@ def joined():
         dist.destroy_process_group()
 
 
-def _joined():
+def _joined() -> bool:
     return dist.is_available() and dist.is_initialized()
 
 
-def _device():
+def _device() -> torch.device:
     local = int(os.environ.get("LOCAL_RANK", "0"))
     return torch.device("cuda", local) if torch.cuda.is_available() else torch.device("cpu")

@@ -4,15 +4,19 @@ import io
 import json
 import os
 import zipfile
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from genimg.system.errors import RunError
 
 
-def write(path, content, keep=None):
+def write(path: str | os.PathLike[str], content: bytes, keep: str | None = None) -> None:
     """Write bytes to a new file beside `path`, then rename it: at any moment the old or the new content is there.
 
     Args:
@@ -38,12 +42,12 @@ def write(path, content, keep=None):
         raise RunError(f"{path} cannot be written ({error.strerror or error})") from error
 
 
-def write_text(path, text):
+def write_text(path: str | os.PathLike[str], text: str) -> None:
     """`write` of text."""
     write(path, text.encode())
 
 
-def write_picture(path, sheet):
+def write_picture(path: str | os.PathLike[str], sheet: np.ndarray) -> None:
     """`write` of an array (H, W, 3) in [0, 1] as PNG."""
     from PIL import Image
 
@@ -52,21 +56,21 @@ def write_picture(path, sheet):
     write(path, buffer.getvalue())
 
 
-def write_tensors(path, content, keep=None):
+def write_tensors(path: str | os.PathLike[str], content: object, keep: str | None = None) -> None:
     """`write` of nested plain containers and tensors, for `read_tensors`."""
     buffer = io.BytesIO()
     torch.save(content, buffer)
     write(path, buffer.getvalue(), keep)
 
 
-def write_weights(path, tensors):
+def write_weights(path: str | os.PathLike[str], tensors: Mapping[str, Tensor]) -> None:
     """`write` of named tensors as safetensors. The same tensors give the same bytes."""
     from safetensors.torch import save
 
     write(path, save({name: t.detach().cpu().contiguous() for name, t in tensors.items()}, {"format": "pt"}))
 
 
-def read_json(path):
+def read_json(path: str | os.PathLike[str]) -> Any:
     """The parsed file.
 
     Raises:
@@ -81,7 +85,7 @@ def read_json(path):
         raise RunError(f"{path} is not a JSON file ({_line(error)})") from error
 
 
-def read_tensors(path):
+def read_tensors(path: str | os.PathLike[str]) -> Any:
     """What `write_tensors` wrote. Nothing in the file is run, whatever it holds.
 
     Raises:
@@ -104,7 +108,7 @@ def read_tensors(path):
         raise RunError(f"{path} is not a checkpoint of genimg; nothing in it was run ({_line(error)})") from error
 
 
-def read_weights(path):
+def read_weights(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     """Named tensors of a safetensors file.
 
     Raises:
@@ -122,7 +126,7 @@ def read_weights(path):
         raise RunError(f"{path} is half-written or not a safetensors file ({_line(error)})") from error
 
 
-def check_finite(tensors, path):
+def check_finite(tensors: Mapping[str, Tensor], path: str | os.PathLike[str]) -> None:
     """Raise RunError if a tensor holds NaN or infinity."""
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not tensor.isfinite().all():
@@ -130,7 +134,7 @@ def check_finite(tensors, path):
 
 
 @contextmanager
-def locked(folder):
+def locked(folder: str | os.PathLike[str]) -> Iterator[None]:
     """Hold the folder against a second process that would train in it; freed when the process ends, however it does.
 
     Raises:
@@ -157,11 +161,11 @@ def locked(folder):
         file.close()
 
 
-def _refuse_special(path):
+def _refuse_special(path: str | os.PathLike[str]) -> None:
     """Reading a pipe waits for ever, reading a device may never end."""
     if Path(path).exists() and not (Path(path).is_file() or Path(path).is_dir()):
         raise RunError(f"{path} cannot be read (it is not an ordinary file)")
 
 
-def _line(error):
+def _line(error: BaseException) -> str:
     return " ".join(str(error).split())[:120] or type(error).__name__

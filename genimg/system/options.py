@@ -1,7 +1,9 @@
 """What the commands of the command line share: how they look, and options held to their rules."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -11,25 +13,28 @@ from genimg.system.errors import RunError
 class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
     """Says the default where there is one to say."""
 
-    def _get_help_string(self, action):
+    def _get_help_string(self, action: argparse.Action) -> str | None:
         return action.help if action.default in (None, False, []) else super()._get_help_string(action)
 
 
-def command(commands, name, text, run, **options):
+def command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, text: str,
+    run: Callable[[argparse.Namespace], int], **options: Any,
+) -> argparse.ArgumentParser:  # fmt: skip
     """A command's parser; `run` takes the options and gives the exit code."""
     p = commands.add_parser(name, help=text, description=text, formatter_class=Help, allow_abbrev=False, **options)
     p.set_defaults(run=run)
     return p
 
 
-def path(text):
+def path(text: str) -> Path:
     """A path as an option gives it."""
     if not text:
         raise argparse.ArgumentTypeError("it is empty")
     return Path(text)
 
 
-def at_least_one(options, *names):
+def at_least_one(options: argparse.Namespace, *names: str) -> None:
     """Hold options to whole numbers from 1 to 100,000.
 
     Raises:
@@ -40,7 +45,7 @@ def at_least_one(options, *names):
             raise RunError(f"--{name.replace('_', '-')} {getattr(options, name)}: it has to be from 1 to 100,000")
 
 
-def device(options):
+def device(options: argparse.Namespace) -> torch.device | None:
     """The device that is asked for, None if none is; threads and other options of the machine are held to their rules.
 
     Raises:

@@ -4,6 +4,7 @@ import re
 import sys
 import textwrap
 import time
+from collections.abc import Collection, Mapping
 
 from genimg.system.notebook import in_notebook
 
@@ -22,12 +23,13 @@ class Progress:
         hidden: names of means that are not shown.
     """
 
-    def __init__(self, total, label, visible=True, hidden=()):
+    def __init__(self, total: int, label: str, visible: bool = True, hidden: Collection[str] = ()) -> None:
         self.total, self.label, self.visible = total, label, visible
         self.first = self.step = 0
-        self.means, self.hidden = {}, hidden
+        self.means: dict[str, float] = {}
+        self.hidden = hidden
 
-    def __enter__(self):
+    def __enter__(self) -> "Progress":
         from tqdm import tqdm
 
         self.started = self.shown = time.perf_counter()
@@ -43,13 +45,13 @@ class Progress:
             self.bar = tqdm(total=self.total, desc=self.label, leave=False)
         return self
 
-    def begin(self, step):
+    def begin(self, step: int) -> None:
         """The run goes on from this step: speed is counted from here."""
         self.first = self.step = step
         if self.bar:
             self.bar.n = self.bar.initial = step
 
-    def update(self, step, means=()):
+    def update(self, step: int, means: Mapping[str, float] | tuple[()] = ()) -> None:
         """So many steps are done; `means` are the losses to show, name -> float."""
         self.means = dict(means)
         if self.bar:
@@ -60,20 +62,20 @@ class Progress:
             self.shown = time.perf_counter()
             self.handle.update(self.pretty(self._wrapped()))
 
-    def log(self, step):
+    def log(self, step: int) -> None:
         """A line in a log, where neither bar nor notebook shows the state."""
         self.step = max(step, self.step)
         if self.visible and not self.bar and not self.handle and self.step < self.total:
             print(self._line(), file=sys.stderr, flush=True)
 
-    def say(self, text):
+    def say(self, text: str) -> None:
         """A line of its own, above the bar where there is one."""
         if self.visible and self.bar:
             self.bar.write(text, file=sys.stderr)
         elif self.visible:
             print(text, file=sys.stderr, flush=True)
 
-    def __exit__(self, kind, *_):
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self.bar:
             self.bar.close()
         if self.handle:
@@ -81,7 +83,7 @@ class Progress:
         elif kind is None and self.visible and self.step > self.first:
             print(self._line(), file=sys.stderr)
 
-    def _line(self):
+    def _line(self) -> str:
         seconds, done = time.perf_counter() - self.started, self.step - self.first
         if self.step < self.total:
             left = f", {seconds / done * (self.total - self.step):.0f} s to go" if done else ""
@@ -90,10 +92,10 @@ class Progress:
             state = f"{done:,} steps in {seconds:.0f} s ({1000 * seconds / max(done, 1):.1f} ms each)"
         return f"{self.label}: {state}" + (f" | {self._losses()}" if self.means else "")
 
-    def _wrapped(self):
+    def _wrapped(self) -> str:
         together = re.sub(" (?=[^ ]+(,|$))", "\N{NO-BREAK SPACE}", self._line())  # a loss and its value
         lines = textwrap.fill(together, WIDTH, subsequent_indent="    ", break_on_hyphens=False)
         return lines.replace("\N{NO-BREAK SPACE}", " ")
 
-    def _losses(self):
+    def _losses(self) -> str:
         return ", ".join(f"{name} {value:.3g}" for name, value in self.means.items() if name not in self.hidden)

@@ -1,13 +1,16 @@
 """Looks at what a trained model makes: `diagnose(model, images)`. What can be seen while it trains is `diagnostics`."""
 
 import copy
+from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
-from genimg.data.images import to_floats
+from genimg.data.images import Images, Streamed, to_floats
 from genimg.measure.metrics import checkerboard
-from genimg.models.model import has_batch_norm
+from genimg.models.model import Model, has_batch_norm
 from genimg.training.diagnostics import Diagnosis
 
 #: At most so many of the training pictures are compared.
@@ -17,7 +20,10 @@ SIDE = 32
 
 
 @torch.no_grad()
-def diagnose(model, images, n=128, seed=0, transform=None, **sampling):
+def diagnose(
+    model: Model, images: Images | Streamed | Tensor, n: int = 128, seed: int = 0,
+    transform: Callable[[Tensor], Tensor] | None = None, **sampling: Any,
+) -> list[Diagnosis]:  # fmt: skip
     """What is wrong with a trained model's samples, as far as pictures can tell without a network that judges them.
 
     Args:
@@ -54,13 +60,13 @@ def diagnose(model, images, n=128, seed=0, transform=None, **sampling):
     return [one for one in found if one]
 
 
-def _pixels(images, index):
-    if hasattr(images, "pixels_of"):  # a folder that is read as it goes
+def _pixels(images: Images | Streamed | Tensor, index: Tensor) -> Tensor:
+    if isinstance(images, Streamed):  # a folder that is read as it goes
         return images.pixels_of(index[:256].tolist())
-    return getattr(images, "pixels", images)[index].cpu()
+    return (images.pixels if isinstance(images, Images) else images)[index].cpu()
 
 
-def _leaning(model, z, sampling):
+def _leaning(model: Model, z: Tensor, sampling: dict[str, Any]) -> Diagnosis | None:
     """The same z by itself in a small batch, and among others."""
     k = 4
     if "labels" in sampling and torch.as_tensor(sampling["labels"]).dim():
@@ -74,9 +80,10 @@ def _leaning(model, z, sampling):
             f"in other company the same z gives a picture {lean:.2f} deviations away",
             "Sample with running statistics (eval mode), or use a norm of one picture alone (norm='group')",
         )
+    return None
 
 
-def _stale(model, z):
+def _stale(model: Model, z: Tensor) -> Diagnosis | None:
     """Averaged weights with the statistics that they have, and with those of a batch of their own."""
     net = next((model.average[name] for name in ("generator", "decoder") if name in model.average), None)
     if net is None or not has_batch_norm(net):
@@ -90,9 +97,10 @@ def _stale(model, z):
             f"with the statistics of a batch of its own the averaged network draws {off:.2f} deviations otherwise",
             "An average of weights needs statistics of its own: run some batches through it after training (calibrate)",
         )
+    return None
 
 
-def _unfinished(model, z, x_fake, sampling):
+def _unfinished(model: Model, z: Tensor, x_fake: Tensor, sampling: dict[str, Any]) -> Diagnosis | None:
     if "steps" not in sampling:
         return None
     finer = model.sample(z=z, **sampling | {"steps": 2 * sampling["steps"]}).cpu()
@@ -103,9 +111,10 @@ def _unfinished(model, z, x_fake, sampling):
             f"twice as many steps from the same noise end {off:.2f} deviations away",
             "Take more steps, or the solver 'heun'",
         )
+    return None
 
 
-def _over_guided(model, z, x_fake, sampling):
+def _over_guided(model: Model, z: Tensor, x_fake: Tensor, sampling: dict[str, Any]) -> Diagnosis | None:
     if sampling.get("guidance", 1.0) <= 1.0:
         return None
     plain = model.sample(z=z, **sampling | {"guidance": 1.0}).cpu()
@@ -118,9 +127,10 @@ def _over_guided(model, z, x_fake, sampling):
             "pixels are cut off at black or white",
             "Lower guidance towards 1; 1.5 to 3 is common",
         )
+    return None
 
 
-def _memorised(x_fake, x_train):
+def _memorised(x_fake: Tensor, x_train: Tensor) -> Diagnosis | None:
     x, y = _rows(x_fake), _rows(x_train)
     own = _nearest(y, y, itself=True).median()
     ratio = (_nearest(x, y).median() / own.clamp_min(1e-6)).item()
@@ -131,9 +141,10 @@ def _memorised(x_fake, x_train):
             "other",
             "More pictures, augmentation that D sees on both sides (augment=), or fewer steps",
         )
+    return None
 
 
-def _alike(x_fake, x_train, model):
+def _alike(x_fake: Tensor, x_train: Tensor, model: Model) -> Diagnosis | None:
     if not hasattr(model, "discriminator"):  # where a VAE's samples are alike, its decoder does without the code
         return None
     ratio = (_apart(x_fake) / _apart(x_train[: len(x_fake)]).clamp_min(1e-6)).item()
@@ -143,9 +154,10 @@ def _alike(x_fake, x_train, model):
             f"neighbouring samples lie {ratio:.2f} times as far apart as neighbouring pictures of the data",
             "Train without momentum (betas=(0.0, 0.99)), and G no faster than D",
         )
+    return None
 
 
-def _checkered(x_fake, x_train):
+def _checkered(x_fake: Tensor, x_train: Tensor) -> Diagnosis | None:
     if min(x_fake.shape[-2:]) < 16:
         return None
     fake, real = checkerboard(x_fake), checkerboard(x_train)
@@ -155,9 +167,10 @@ def _checkered(x_fake, x_train):
             f"samples have {fake:.1f} times the power of their neighbours at half a cycle a pixel, the data {real:.1f}",
             "Upsample and convolve instead of transposed convolutions with a kernel that the stride does not divide",
         )
+    return None
 
 
-def _leaked(x_fake, x_train, transform):
+def _leaked(x_fake: Tensor, x_train: Tensor, transform: Callable[[Tensor], Tensor] | None) -> Diagnosis | None:
     if transform is None:
         return None
     share, of_data = augmented_share(x_fake, x_train, transform), augmented_share(None, x_train, transform)
@@ -168,10 +181,11 @@ def _leaked(x_fake, x_train, transform):
             "data",
             "Give the augmentation to GAN(augment=...), which shows it to D on both sides, instead of to fit",
         )
+    return None
 
 
 @torch.no_grad()
-def augmented_share(x_fake, x_train, transform):
+def augmented_share(x_fake: Tensor | None, x_train: Tensor, transform: Callable[[Tensor], Tensor]) -> float:
     """Of which kind is the nearest neighbour: a picture of the data, or one that `transform` changed?
 
     Args:
@@ -189,14 +203,14 @@ def augmented_share(x_fake, x_train, transform):
     return (torch.cdist(_rows(x), pool).argmin(1) >= third).float().mean().item()
 
 
-def _rows(x):
+def _rows(x: Tensor) -> Tensor:
     """Pictures (N, C, H, W) -> (N, D), larger ones averaged down."""
     if x.shape[-1] > SIDE:
         x = F.adaptive_avg_pool2d(x, SIDE)
     return x.float().flatten(1)
 
 
-def _nearest(x, y, itself=False):
+def _nearest(x: Tensor, y: Tensor, itself: bool = False) -> Tensor:
     """Distance of each row of x to its nearest in y, (N,)."""
     distances = torch.cdist(x, y)
     if itself:
@@ -204,7 +218,7 @@ def _nearest(x, y, itself=False):
     return distances.amin(1)
 
 
-def _apart(x):
+def _apart(x: Tensor) -> Tensor:
     """Median distance of a picture to its nearest other one: what twins make small (Arora and Zhang 2017 count them:
     https://arxiv.org/abs/1706.08224)."""
     x = _rows(x)

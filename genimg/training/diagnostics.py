@@ -7,12 +7,17 @@ warns by name with a `TrainingWarning`. The chapter on failures shows each of th
 import contextlib
 import math
 import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from genimg.models.model import Model
 from genimg.system import distributed
+from genimg.training.history import History
 
 #: What a step tells besides losses.
 MEASURES = ("told_apart", "spread", "shift", "code")
@@ -36,7 +41,7 @@ class Diagnosis:
     seen: str
     cure: str
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.name}: {self.seen}. {self.cure}."
 
 
@@ -44,13 +49,13 @@ class TrainingWarning(UserWarning):
     """A diagnosis, as Python warns of it."""
 
 
-def warn(diagnosis):
+def warn(diagnosis: Diagnosis) -> None:
     """Say it where a terminal, a notebook and a log show it."""
     warnings.warn(TrainingWarning(str(diagnosis)), stacklevel=3)
 
 
 @contextlib.contextmanager
-def expected(*names):
+def expected(*names: str) -> Iterator[list[str]]:
     """A run that is meant to go wrong: its diagnoses are kept back, and those of these names have to come.
 
     Yields:
@@ -59,7 +64,7 @@ def expected(*names):
     Raises:
         AssertionError: one of the names was not diagnosed.
     """
-    said = []
+    said: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield said
@@ -73,13 +78,12 @@ def expected(*names):
         raise AssertionError(f"{', '.join(sorted(missing))}: expected, and not diagnosed (but: {said})")
 
 
-# What a step shows of itself, measured on the device and without waiting for it; of several processes, on the whole
-# batch.
+# What a step shows of itself, measured on the device without waiting; of several processes, on the whole batch.
 
 
-def measures(x, parts):
+def measures(x: Tensor, parts: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """What the parts of a loss on a batch (N, C, H, W) say of the run: name out of `MEASURES` -> 0-d tensor."""
-    found = {}
+    found: dict[str, Tensor] = {}
     if "x_fake" in parts:
         found |= compare_batches(x, parts["x_fake"])
         found["told_apart"] = told_apart(parts["logit_real"], parts["logit_fake"])
@@ -89,7 +93,7 @@ def measures(x, parts):
 
 
 @torch.no_grad()
-def compare_batches(x_real, x_fake):
+def compare_batches(x_real: Tensor, x_fake: Tensor) -> dict[str, Tensor]:
     """How two batches (N, C, H, W) differ in what needs no discriminator to be seen.
 
     Returns:
@@ -109,13 +113,13 @@ def compare_batches(x_real, x_fake):
 
 
 @torch.no_grad()
-def told_apart(logits_real, logits_fake):
+def told_apart(logits_real: Tensor, logits_fake: Tensor) -> Tensor:
     """Share of pairs (N,) in which the real picture has the larger logit: 0.5 by guessing, 1 if D is never wrong."""
     return (logits_real > logits_fake).float().mean()
 
 
 @torch.no_grad()
-def code_size(mu, logvar):
+def code_size(mu: Tensor, logvar: Tensor) -> Tensor:
     """Root mean square of codes z ~ q(z | x), (N, z_dim): 1 if together they are spread as the prior is."""
     return distributed.mean((mu.square() + logvar.exp()).mean()).sqrt()
 
@@ -123,7 +127,7 @@ def code_size(mu, logvar):
 # While it trains.
 
 
-def judged(history, steps):
+def judged(history: History, steps: int) -> int:
     """How many readings of a run of so many steps count.
 
     Not those of its first fifth, nor those of the first fifty steps: early on, many numbers are far off in any run.
@@ -141,10 +145,10 @@ class Watch:
         told: names that need not be told again, as in a run that goes on.
     """
 
-    def __init__(self, model, steps, pairs=400, told=()):
+    def __init__(self, model: Model, steps: int, pairs: int = 400, told: Iterable[str] = ()) -> None:
         self.model, self.steps, self.pairs, self.told = model, steps, pairs, set(told)
 
-    def look(self, history):
+    def look(self, history: History) -> list[Diagnosis]:
         """New diagnoses, a list, empty in a healthy run."""
         read = judged(history, self.steps)
         if not read:
@@ -164,31 +168,31 @@ class Watch:
 class _Series:
     """The readings that a rule judges; a number that a model does not measure is NaN, and beyond no line."""
 
-    def __init__(self, values, pairs):
+    def __init__(self, values: Mapping[str, Sequence[float]], pairs: int) -> None:
         self.values = {name: np.array(series) for name, series in values.items()}
         # what two shares of so many pairs differ by, on average, if D guesses: 2 / sqrt(pi) deviations of a share
         self.noise = 1 / math.sqrt(math.pi * pairs)
 
-    def mean(self, name):
+    def mean(self, name: str) -> float:
         return self.values[name].mean() if name in self.values else math.nan
 
-    def least(self, name):
+    def least(self, name: str) -> float:
         return self.values[name].min() if name in self.values else math.nan
 
-    def most(self, name):
+    def most(self, name: str) -> float:
         return self.values[name].max() if name in self.values else math.nan
 
-    def swing(self, name):
+    def swing(self, name: str) -> float:
         """Mean step from one reading to the next, either way."""
         return np.abs(np.diff(self.values[name])).mean() if name in self.values else math.nan
 
 
 # Lines stand where the failures of the chapter lie beyond them for every seed and the healthy runs of the book do not
-# come near. Each rule looks at all recent readings, so that one bad window says nothing.
+# come near. Rules look at all recent readings, so that one bad window says nothing, and at what settings a model has.
 
 
-def _behind(model, recent):
-    if not (recent.most("told_apart") < 0.4 and recent.least("shift") > 0.6) or getattr(model, "wgan", 0):
+def _behind(model: Any, recent: _Series) -> Diagnosis | None:
+    if getattr(model, "wgan", 0) or not (recent.most("told_apart") < 0.4 and recent.least("shift") > 0.6):
         return None
     seen = f"real pictures get the larger logit in {recent.mean('told_apart'):.0%} of pairs, and the means of both "
     seen += f"kinds lie {recent.mean('shift'):.1f} deviations apart"
@@ -200,16 +204,17 @@ def _behind(model, recent):
     return Diagnosis("discriminator too weak", seen, "Give it a learning rate and a width no smaller than G's")
 
 
-def _collapse(model, recent):
+def _collapse(model: Any, recent: _Series) -> Diagnosis | None:
     if recent.most("spread") < 0.5:
         return Diagnosis(
             "mode collapse",
             f"generated pictures vary {recent.mean('spread'):.2f} times as much as real ones",
             "Train without momentum (betas=(0.0, 0.99)), and G no faster than D",
         )
+    return None
 
 
-def _won(model, recent):
+def _won(model: Any, recent: _Series) -> Diagnosis | None:
     if recent.least("told_apart") > 0.98 and recent.least("shift") > 0.4 and not getattr(model, "wgan", 0):
         return Diagnosis(
             "discriminator has won",
@@ -217,18 +222,20 @@ def _won(model, recent):
             f"{recent.mean('shift'):.1f} deviations apart",
             "Leave the minimax loss, give both players one learning rate, or charge D for steepness (r1, r2)",
         )
+    return None
 
 
-def _chase(model, recent):
+def _chase(model: Any, recent: _Series) -> Diagnosis | None:
     if recent.swing("told_apart") > 0.09 + recent.noise and recent.mean("shift") > 0.5:
         return Diagnosis(
             "the players chase each other",
             f"D's share of right pairs changes by {recent.swing('told_apart'):.2f} from one reading to the next",
             "Train without momentum (betas=(0.0, 0.99)), at a lower learning rate, with penalties (r1, r2)",
         )
+    return None
 
 
-def _averaged(model, recent):
+def _averaged(model: Any, recent: _Series) -> Diagnosis | None:
     fixed = isinstance(getattr(model, "sigma", None), int | float) and model.likelihood == "gaussian"
     kl = recent.mean("kl")  # NaN while there are too few readings
     if fixed and model.sigma**2 >= 0.9 * model.dims / 2 and not math.isnan(kl):
@@ -238,18 +245,20 @@ def _averaged(model, recent):
             f"{kl:.2f} nats",
             "Sum over the dimensions of a picture, or take sigma='optimal'",
         )
+    return None
 
 
-def _collapsed_posterior(model, recent):
+def _collapsed_posterior(model: Any, recent: _Series) -> Diagnosis | None:
     if recent.most("kl") < 0.5:
         return Diagnosis(
             "posterior collapse",
             f"the code carries {recent.mean('kl'):.2f} nats about its picture",
             "Lower beta, raise it slowly from 0, or take sigma='optimal'",
         )
+    return None
 
 
-def _sigma_ignored(model, recent):
+def _sigma_ignored(model: Any, recent: _Series) -> Diagnosis | None:
     if not (isinstance(getattr(model, "sigma", None), int | float) and model.likelihood == "gaussian"):
         return None
     # -log p = D/2 log(2 pi sigma^2) + squared error / (2 sigma^2), solved for the error
@@ -261,9 +270,10 @@ def _sigma_ignored(model, recent):
             f"the likelihood allows errors of {model.sigma:g}, reconstructions are off by {rms:.2f}",
             "Take sigma='optimal': what the error does not need, the KL has been taking from the code",
         )
+    return None
 
 
-def _mismatch(model, recent):
+def _mismatch(model: Any, recent: _Series) -> Diagnosis | None:
     # At beta = 1 codes wider than the prior are a matter of degree, which samples have to show.
     if getattr(model, "beta", 1.0) < 0.5 and recent.least("code") > 1.2:
         return Diagnosis(
@@ -271,21 +281,16 @@ def _mismatch(model, recent):
             f"codes have a root mean square of {recent.mean('code'):.2f}, the prior that is sampled from of 1",
             "Raise beta to 1, or sample from a density fitted to the codes",
         )
+    return None
 
 
 #: From the more particular to the more general, of which the first that fits is told.
 RULES = (_behind, _collapse, _won, _chase, _averaged, _collapsed_posterior, _sigma_ignored, _mismatch)
 
 
-def check_range(x):
+def check_range(x: Tensor) -> list[Diagnosis]:
     """What is wrong with the range of a first batch (N, C, H, W), which models take for [-1, 1]: a list."""
     low, high = x.amin().item(), x.amax().item()
-    if low < -1.05 or high > 1.05 or low >= 0:
-        return [
-            Diagnosis(
-                "wrong data range",
-                f"the first batch lies in [{low:.3g}, {high:.3g}], the models' outputs in [-1, 1]",
-                "Bytes become floats by x / 127.5 - 1",
-            )
-        ]
-    return []
+    wrong = low < -1.05 or high > 1.05 or low >= 0
+    seen = f"the first batch lies in [{low:.3g}, {high:.3g}], the models' outputs in [-1, 1]"
+    return [Diagnosis("wrong data range", seen, "Bytes become floats by x / 127.5 - 1")] if wrong else []

@@ -1,10 +1,13 @@
 """What a run leaves behind, and the sums that it is read from."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from genimg.system import distributed
 
@@ -27,12 +30,12 @@ class History:
     images_seen: int = 0
     warned: list[str] = field(default_factory=list)
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> np.ndarray:
         if name not in self.values:
             raise KeyError(f"no {name!r} in this history; there are {', '.join(self.values)}")
         return np.array(self.values[name])
 
-    def add(self, step, means):
+    def add(self, step: int, means: Mapping[str, float]) -> None:
         """A window that ended at a step: name -> mean of each loss that it computed."""
         for name in [name for name in means if name not in self.values]:
             self.values[name] = [math.nan] * len(self.steps)
@@ -44,16 +47,17 @@ class History:
 class Window:
     """Sums of the losses since the last reading, kept on the device: reading them is the only wait for it."""
 
-    def __init__(self):
-        self.sums, self.counts = {}, {}
+    def __init__(self) -> None:
+        self.sums: dict[str, Tensor] = {}
+        self.counts: dict[str, int] = {}
 
-    def add(self, losses):
+    def add(self, losses: Mapping[str, Tensor]) -> None:
         """The losses of one step: name -> 0-d tensor."""
         for name, value in losses.items():
             self.sums[name] = self.sums[name] + value if name in self.sums else value
             self.counts[name] = self.counts.get(name, 0) + 1
 
-    def read(self):
+    def read(self) -> dict[str, float]:
         """Name -> mean since the last reading, over all processes; starts anew."""
         sums = [s.float() for s in self.sums.values()]
         values = distributed.mean(torch.stack(sums)).tolist() if sums else []
@@ -61,11 +65,11 @@ class Window:
         self.sums, self.counts = {}, {}
         return means
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""
         return {"sums": dict(self.sums), "counts": dict(self.counts)}
 
-    def load_state_dict(self, state, device):
+    def load_state_dict(self, state: dict[str, Any], device: torch.device | str) -> None:
         """Go on from what `state_dict` gave, on a device."""
         self.sums = {name: value.to(device) for name, value in state["sums"].items()}
         self.counts = dict(state["counts"])

@@ -8,10 +8,14 @@ import dataclasses
 import itertools
 import math
 import time
+from collections.abc import Callable, Generator, Iterable
+from typing import Any, cast
 
 import torch
+from torch import Tensor
 
-from genimg.data.images import batches
+from genimg.data.images import Images, Streamed, batches
+from genimg.models.model import Model
 from genimg.system import distributed
 from genimg.system.device import seed_everything
 from genimg.system.progress import Progress
@@ -37,9 +41,12 @@ class Training:
     """
 
     def __init__(
-        self, model, images, steps, batch=64, seed=0, device=None, every=50, half_life=None, schedule="linear",
-        transform=None, dtype=None, compiled=False, tell=diagnostics.warn,
-    ):  # fmt: skip
+        self, model: Model, images: Images | Streamed | Tensor, steps: int, batch: int = 64, seed: int = 0,
+        device: torch.device | str | None = None, every: int = 50, half_life: float | None = None,
+        schedule: str = "linear", transform: Callable[[Tensor], Tensor] | None = None,
+        dtype: torch.dtype | None = None, compiled: bool = False,
+        tell: Callable[[diagnostics.Diagnosis], object] = diagnostics.warn,
+    ) -> None:  # fmt: skip
         if steps < 1 or batch < 1 or every < 1:
             raise ValueError(f"steps={steps}, batch={batch}, every={every}: each has to be at least 1")
         if schedule not in ("linear", "constant"):
@@ -50,10 +57,11 @@ class Training:
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         seed_everything(seed)
         self.stepper = Stepper(model, self.device, dtype, compiled)
-        self.step, self.history, self.window, self.stream = 0, History(), Window(), None
+        self.step, self.history, self.window = 0, History(), Window()
+        self.stream: Generator[Tensor | tuple[Tensor, Tensor], None, None] | None = None
         self.watch = diagnostics.Watch(model, steps, pairs=batch * max(every // diagnostics.EVERY, 1))
 
-    def advance(self):
+    def advance(self) -> dict[str, float] | None:
         """One batch. Returns the means of the losses where they are read back (each `every` steps), else None.
 
         Raises:
@@ -67,7 +75,8 @@ class Training:
                 labelled=self.model.classes > 0,
             )  # fmt: skip
         self.stepper.set_rates(rate(self.step, self.steps, self.schedule))
-        x, *labels = next(self.stream) if self.model.classes else (next(self.stream),)
+        drawn = next(self.stream)
+        x, *labels = drawn if isinstance(drawn, tuple) else (drawn,)
         x = self.transform(x) if self.transform else x
         if self.step == 0:
             self._tell(diagnostics.check_range(x))
@@ -84,13 +93,13 @@ class Training:
         self.history.images_seen = self.step * self.batch
         return means
 
-    def _tell(self, diagnoses):
+    def _tell(self, diagnoses: Iterable[diagnostics.Diagnosis]) -> None:
         for diagnosis in diagnoses:
             self.history.warned.append(str(diagnosis))
             if distributed.rank() == 0:
                 self.tell(diagnosis)
 
-    def check_finite(self):
+    def check_finite(self) -> None:
         """Called before saving: losses are read now and then only, and a save may come between.
 
         Raises:
@@ -104,17 +113,17 @@ class Training:
                 f"third), a penalty's weight too large."
             )
 
-    def finish(self):
+    def finish(self) -> None:
         """Make the averages ready for use: batch-norm statistics are estimated anew. Changes nothing in training."""
         if self.device.type == "cuda":
             torch.cuda.synchronize()
         stream = batches(self.images, min(self.batch, len(self.images)), seed=self.seed, device=self.device)
         try:
-            self.model.calibrate(itertools.islice(stream, 20))
+            self.model.calibrate(cast(Iterable[Tensor], itertools.islice(stream, 20)))
         finally:
             stream.close()
 
-    def diagnose(self):
+    def diagnose(self) -> None:
         """Look at the samples of a run that is done, and tell what is wrong with them.
 
         Not where something was told before, of which bad samples would be a consequence; and not those of a flow,
@@ -124,7 +133,7 @@ class Training:
         if judged >= diagnostics.WINDOWS and self.model.quick and not self.history.warned:
             self._tell(checkup.diagnose(self.model, self.images, transform=self.transform))
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """All that the next step depends on, in plain containers and tensors (`torch.load` with weights_only)."""
         return {
             "step": self.step,
@@ -136,7 +145,7 @@ class Training:
             "random_gpu": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
         }
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a `state_dict`.
 
         Raises:
@@ -158,9 +167,11 @@ class Training:
 
 
 def fit(
-    model, images, steps, batch=64, seed=0, device=None, every=50, half_life=None, schedule="linear", transform=None,
-    callback=None, label="training",
-):  # fmt: skip
+    model: Model, images: Images | Streamed | Tensor, steps: int, batch: int = 64, seed: int = 0,
+    device: torch.device | str | None = None, every: int = 50, half_life: float | None = None,
+    schedule: str = "linear", transform: Callable[[Tensor], Tensor] | None = None,
+    callback: Callable[[int, Model], object] | None = None, label: str = "training",
+) -> History:  # fmt: skip
     """Train a model on pictures; the model's averaged weights are ready for `sample` when it returns.
 
     Args:
@@ -201,20 +212,21 @@ def fit(
     return training.history
 
 
-def rate(step, steps, schedule):
+def rate(step: int, steps: int, schedule: str) -> float:
     """The learning rate's factor: 1 at the start; "linear" falls to 0.1 at the end."""
     return 1.0 if schedule == "constant" else 1.0 - 0.9 * step / steps
 
 
 @torch.no_grad()
-def update_average(model, decay):
+def update_average(model: Model, decay: float) -> None:
     """average <- decay * average + (1 - decay) * weights. Buffers are left alone: `Model.calibrate` makes them."""
     for name, average in model.average.items():
-        olds, news = list(average.parameters()), list(model.get_submodule(name).parameters())
+        olds: list[Tensor] = list(average.parameters())
+        news: list[Tensor] = list(model.get_submodule(name).parameters())
         torch._foreach_lerp_(olds, news, 1 - decay)
 
 
-def decay_after(step, batch, half_life):
+def decay_after(step: int, batch: int, half_life: float) -> float:
     """Weight of the old average after `step` batches, for a half-life in pictures.
 
     Early on it is a plain mean of what was seen so far, so that the random start does not linger.
@@ -222,7 +234,7 @@ def decay_after(step, batch, half_life):
     return min(0.5 ** (batch / half_life), 1 - 1 / step)
 
 
-def _stop_if_diverged(means, step, every, rates):
+def _stop_if_diverged(means: dict[str, float], step: int, every: int, rates: dict[str, float]) -> None:
     bad = [name for name, value in means.items() if not math.isfinite(value)]
     if bad:
         shown = ", ".join(f"{name} {value:.4g}" for name, value in means.items())

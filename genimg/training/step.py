@@ -4,11 +4,13 @@ What models do not know is here: number formats, several processes, compilation,
 """
 
 import logging
+from collections.abc import Callable
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from genimg.models.model import Model, start_averages
+from genimg.models.model import Model, Player, start_averages
 from genimg.system import distributed
 from genimg.system.device import fast_dtype
 from genimg.training import diagnostics
@@ -31,8 +33,10 @@ class Stepper:
         optimisers: player -> torch optimiser.
     """
 
-    def __init__(self, model: Model, device, dtype=None, compiled=False):
-        self.model, self.steps = model.to(device, memory_format=torch.channels_last), 0
+    def __init__(
+        self, model: Model, device: torch.device | str, dtype: torch.dtype | None = None, compiled: bool = False
+    ) -> None:
+        self.model, self.steps = model.to(device).to(memory_format=torch.channels_last), 0
         self.dtype = dtype or fast_dtype(device)
         model.world = distributed.Together
         start_averages(model)
@@ -52,14 +56,14 @@ class Stepper:
         model.train()
         model.average.eval()
 
-    def step(self, x, labels=None):
+    def step(self, x: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
         """Every player's move on a batch (N, C, H, W) in [-1, 1], labels (N,) or None.
 
         Returns:
             name -> 0-d tensor, detached and left on the device: means of the losses' parts, and, each
             `diagnostics.EVERY` steps, what watches a run.
         """
-        told = {}
+        told: dict[str, Tensor] = {}
         for name in self.players:
             parts = self.move(name, x, labels)
             told |= {part: value.mean() for part, value in parts.items() if value.dim() < 2}
@@ -69,7 +73,7 @@ class Stepper:
         self.steps += 1
         return told
 
-    def move(self, name, x, labels=None):
+    def move(self, name: str, x: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
         """One update of one player on a batch (N, C, H, W); returns the detached parts of its loss."""
         player = self.players[name]
         penalise = bool(player.penalties) and self.steps % player.every == 0
@@ -90,22 +94,22 @@ class Stepper:
         self.model.after_update(parts)
         return parts
 
-    def _only(self, *names):
+    def _only(self, *names: str) -> None:
         """Leave the weights of all other players alone: their gradients would be thrown away."""
         for player, weights in self.weights.items():
             for weight in weights:
                 weight.requires_grad_(player in names)
 
-    def set_rates(self, factor):
+    def set_rates(self, factor: float) -> None:
         """Learning rates, as a share of those at the start."""
         for name, optimiser in self.optimisers.items():
             optimiser.param_groups[0]["lr"] = self.rates[name] * factor
 
-    def state_dict(self):
+    def state_dict(self) -> dict[str, Any]:
         """The optimisers' states."""
         return {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()}
 
-    def load_state_dict(self, state, steps):
+    def load_state_dict(self, state: dict[str, Any], steps: int) -> None:
         """Go on from what `state_dict` gave, after so many steps.
 
         Raises:
@@ -121,21 +125,21 @@ class Stepper:
 class _Loss(nn.Module):
     """A player's loss as a module that holds its weights, as DistributedDataParallel and torch.compile want it."""
 
-    def __init__(self, model, player):
+    def __init__(self, model: Model, player: Player) -> None:
         super().__init__()
         for name in player.networks:
             setattr(self, name, getattr(model, name))
         self.loss = player.loss
 
-    def forward(self, *arguments, **options):
+    def forward(self, *arguments: Tensor, **options: Tensor | bool | None) -> dict[str, Tensor]:
         return self.loss(*arguments, **options)
 
 
-def _shared(loss):
+def _shared(loss: nn.Module) -> nn.Module:
     return nn.parallel.DistributedDataParallel(loss) if distributed.size() > 1 else loss
 
 
-def _compiled(loss):
+def _compiled(loss: nn.Module) -> Callable[..., dict[str, Tensor]]:
     torch._dynamo.config.suppress_errors = True
     for noisy in ("torch._dynamo", "torch.utils.cpp_extension"):
         logging.getLogger(noisy).setLevel(logging.ERROR)

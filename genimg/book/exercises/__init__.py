@@ -6,22 +6,29 @@ to hold in every run.
 """
 
 import math
+from collections.abc import Callable
+from typing import SupportsFloat
 
 import torch
+from torch import Tensor
 
 #: Modules with a chapter's exercises each.
 CHAPTERS = (
     "index", "concepts", "gan", "vae", "gan_code", "vae_code", "flow_matching", "quality", "cost", "interpretability",
     "faq", "errata", "failures",
 )  # fmt: skip
+#: A number as an answer gives it: a plain one, NumPy's, or a tensor with one element.
+Number = SupportsFloat
+#: Takes an answer; returns what is off, or None.
+Check = Callable[..., str | None]
 #: Number -> (check, what the answer consists of).
-EXERCISES = {}
+EXERCISES: dict[str, tuple[Check, str]] = {}
 
 
-def exercise(number, wants):
+def exercise(number: str, wants: str) -> Callable[[Check], Check]:
     """Register a check under the number of its exercise; `wants` says what the answer consists of, in order."""
 
-    def register(function):
+    def register(function: Check) -> Check:
         if number in EXERCISES:
             raise ValueError(f"exercise {number} has a check already")
         EXERCISES[number] = function, wants
@@ -30,7 +37,7 @@ def exercise(number, wants):
     return register
 
 
-def check(number, *answer):
+def check(number: str, *answer: object) -> bool:
     """Is this the answer to an exercise? Prints "right", or what is off.
 
     Args:
@@ -61,7 +68,7 @@ def check(number, *answer):
     return not off
 
 
-def number_of(value):
+def number_of(value: Number) -> float:
     """A plain float from a number, a NumPy number or a tensor with one element.
 
     Raises:
@@ -75,17 +82,17 @@ def number_of(value):
     return value
 
 
-def close(value, right, relative=0.0, absolute=0.0):
+def close(value: Number, right: float, relative: float = 0.0, absolute: float = 0.0) -> bool:
     """Whether a number is right within a tolerance."""
     return math.isclose(number_of(value), right, rel_tol=relative, abs_tol=absolute)
 
 
-def same(a, b, absolute=1e-5):
+def same(a: Tensor, b: Tensor, absolute: float = 1e-5) -> bool:
     """Whether two tensors have one shape, and equal values within a tolerance."""
     return a.shape == b.shape and torch.allclose(a.double(), b.double(), rtol=0, atol=absolute)
 
 
-def word(value, *allowed):
+def word(value: str, *allowed: str) -> str:
     """One of the allowed words, in small letters.
 
     Raises:
@@ -97,7 +104,7 @@ def word(value, *allowed):
     return said
 
 
-def _load():
+def _load() -> None:
     """Import the chapters' checks, in the chapters' order; they import what `genimg` itself does without."""
     import importlib
 

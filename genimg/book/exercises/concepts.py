@@ -1,14 +1,16 @@
 """Exercises of the chapter on concepts."""
 
 import math
+from collections.abc import Callable, Iterable
 
 import torch
+from torch import Tensor
 
-from genimg.book.exercises import close, exercise, number_of, same, word
+from genimg.book.exercises import Number, close, exercise, number_of, same, word
 
 
 @exercise("1.1", "the best probability of heads, and the mean cross-entropy there in nats")
-def coin(p, nats):
+def coin(p: Number, nats: Number) -> str | None:
     heads = 7 / 10
     entropy = -heads * math.log(heads) - (1 - heads) * math.log(1 - heads)
     if close(p, 1 - heads, absolute=0.01):
@@ -21,10 +23,11 @@ def coin(p, nats):
         return "the probability is right; the value is the sum over ten throws, and the mean was asked for"
     if not close(nats, entropy, absolute=0.002):
         return "the probability is right; put it into (1.3) once more for the value"
+    return None
 
 
 @exercise("1.2", 'a function from pictures (N, C, H, W) to the best one (C, H, W), and "fewer" or "more"')
-def absolute_error(best, tones):
+def absolute_error(best: Callable[[Tensor], Tensor], tones: str) -> str | None:
     generator = torch.Generator().manual_seed(0)
     pictures = torch.rand(21, 2, 5, 5, generator=generator) ** 4  # skewed: mean, median and middle differ
     answer = torch.as_tensor(best(pictures.clone()))
@@ -37,7 +40,7 @@ def absolute_error(best, tones):
     if any(torch.equal(answer, picture) for picture in pictures):
         return "that is one of the pictures; the best answer need not be one of them, and each pixel has its own"
 
-    def error(c):
+    def error(c: Tensor) -> float:
         return (pictures - c).abs().mean().item()
 
     least = error(pictures.median(0).values)
@@ -45,10 +48,11 @@ def absolute_error(best, tones):
         return f"on skewed random pictures its mean absolute error is {error(answer):.4f}, and {least:.4f} is possible"
     if word(tones, "fewer", "more") == "more":
         return "the picture is right; look at a pixel that is white in 60 of 100 pictures and black in the others"
+    return None
 
 
 @exercise("1.3", "a function from data (N, 2) to the point (2,) where one step lands, and a dictionary steps -> share")
-def one_step(lands, shares):
+def one_step(lands: Callable[[Tensor], Tensor], shares: dict[int, float]) -> str | None:
     from genimg.measure.toys import Mixture
 
     mixture = Mixture(torch.tensor([[2.0, 1.0], [0.0, 1.0], [1.0, -3.0]]), 0.1)
@@ -74,10 +78,11 @@ def one_step(lands, shares):
         return f"the point is right; but a share of {shares[1]:g} cannot be near a heap after one step that ends there"
     if shares[40] <= 0.3:
         return f"the point is right; with 40 steps, each 1 / 40 long, more than {shares[40]:g} should be near a heap"
+    return None
 
 
 @exercise("1.4", "a function (shares seen, p) -> shares before, and the p at which it is impossible")
-def turned(undo, p):
+def turned(undo: Callable[[Tensor, float], Tensor], p: Number) -> str | None:
     before = torch.tensor([0.7, 0.2, 0.1, 0.0])
     for chance in (0.5, 0.2, 0.9):
         seen = (1 - chance) * before + chance / 4
@@ -94,10 +99,11 @@ def turned(undo, p):
         return "the function is right; at three quarters it can be undone, as Figure 1.7 shows"
     if not close(p, 1, absolute=1e-6):
         return f"the function is right; it can be undone at p = {number_of(p):g} as well"
+    return None
 
 
 @exercise("1.5", "a function k -> expected squared error of a mean of k pictures, over that of the mean of all")
-def mean_of_k(factor):
+def mean_of_k(factor: Callable[[int], Number]) -> str | None:
     for k in (1, 2, 4, 10, 100):
         answer, right = number_of(factor(k)), 1 + 1 / k
         if close(answer, right, relative=1e-3):
@@ -109,12 +115,13 @@ def mean_of_k(factor):
         if close(answer, 1 + 1 / math.sqrt(k), relative=1e-3):
             return "the deviation of a mean falls with the root of k; the error is squared"
         return f"for k = {k} the function gives {answer:g}, which (1.4) does not"
+    return None
 
 
 @exercise(
     "1.6", "a function (gradients, eta, beta1, beta2) -> values after each step, and the first step's length / eta"
 )
-def adam(walk, first):
+def adam(walk: Callable[[list[float], float, float, float], Iterable[Number]], first: Number) -> str | None:
     gradients, eta, betas = [3.0, -1.0, 0.5, 0.5, -0.002, 4.0, 1e-4, 2.0], 0.05, (0.8, 0.95)
     answer = [number_of(value) for value in walk(list(gradients), eta, *betas)]
     if len(answer) == len(gradients) + 1:
@@ -122,17 +129,17 @@ def adam(walk, first):
     if len(answer) != len(gradients):
         return f"for {len(gradients)} gradients there are {len(answer)} values"
 
-    def path(unbias=True, root=True, squared=True, sign=-1):
+    def path(unbias: bool = True, root: bool = True, squared: bool = True, down: bool = True) -> list[float]:
         theta, m, s, values = 0.0, 0.0, 0.0, []
         for k, g in enumerate(gradients, 1):
             m = betas[0] * m + (1 - betas[0]) * g
             s = betas[1] * s + (1 - betas[1]) * (g * g if squared else abs(g))
             m_hat, s_hat = (m / (1 - betas[0] ** k), s / (1 - betas[1] ** k)) if unbias else (m, s)
-            theta += sign * eta * m_hat / ((math.sqrt(s_hat) if root else s_hat) + 1e-8)
+            theta += (-1 if down else 1) * eta * m_hat / ((math.sqrt(s_hat) if root else s_hat) + 1e-8)
             values.append(theta)
         return values
 
-    def is_path(**options):
+    def is_path(**options: bool) -> bool:
         return all(close(a, b, relative=1e-4, absolute=1e-7) for a, b in zip(answer, path(**options), strict=True))
 
     if is_path(unbias=False):
@@ -141,7 +148,7 @@ def adam(walk, first):
         return "the root of s is missing"
     if is_path(squared=False) or is_path(squared=False, root=False):
         return "s is the running mean of the squared gradient"
-    if is_path(sign=1):
+    if is_path(down=False):
         return "the steps go up the gradient"
     parameter = torch.zeros(1, dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.Adam([parameter], eta, betas, eps=1e-8)
@@ -154,3 +161,4 @@ def adam(walk, first):
         return "the function is right; the length is asked for in units of the learning rate"
     if not close(first, 1, absolute=1e-4):
         return "the function is right; call it with the single gradient 1000 and divide the step by the learning rate"
+    return None

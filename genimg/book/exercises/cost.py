@@ -1,16 +1,17 @@
 """Exercises of the chapter on cost."""
 
 import torch
+from torch import Tensor, nn
 
-from genimg.book.exercises import close, exercise, number_of
+from genimg.book.exercises import Number, close, exercise, number_of
 
 
-def _near(value, right):
+def _near(value: Number, right: float) -> bool:
     return close(value, right, relative=0.02)
 
 
 @exercise("8.1", "the share of the parameters that is left, and the share of the operations")
-def averaged_map(parameters, operations):
+def averaged_map(parameters: Number, operations: Number) -> str | None:
     levels = [(3, 64, 64), (64, 128, 32), (128, 256, 16), (256, 512, 8)]  # channels in and out, side of the output
     weights = sum(9 * a * b for a, b, _ in levels)
     work = sum(2 * side**2 * 9 * a * b for a, b, side in levels)
@@ -33,20 +34,21 @@ def averaged_map(parameters, operations):
         return "the parameters are right; a convolution's weight is used at each place, a dense layer's once"
     if not _near(operations, kept):
         return "the parameters are right; count the operations of every layer by (8.1), before and after"
+    return None
 
 
 @exercise("8.2", "four shares that are left: operations at half the resolution and half the width, then bytes likewise")
-def half_of_what(work_size, work_width, kept_size, kept_width):
+def half_of_what(work_size: Number, work_width: Number, kept_size: Number, kept_width: Number) -> str | None:
     from genimg.measure import cost
     from genimg.models import classic, gan
 
-    def work(size, width):
+    def work(size: int, width: int) -> int:
         g = gan.Generator(size, 3, 64, width, max_width=8 * width).eval()
         d = gan.Discriminator(size, 3, width, max_width=8 * width).eval()
         z = torch.zeros(1, 64)
         return sum(layer.operations for net, x in ((g, z), (d, g(z))) for layer in cost.layers(net, x))
 
-    def kept(size, width):
+    def kept(size: int, width: int) -> int:
         d = classic.Discriminator(size, 3, width)
         return cost.saved_bytes(lambda: d(torch.zeros(4, 3, size, size)).mean(), list(d.parameters()))
 
@@ -69,21 +71,21 @@ def half_of_what(work_size, work_width, kept_size, kept_width):
 
 
 @exercise("8.3", "samples for one step on 32 pictures: of the GAN, the VAE and the flow with 16 evaluations")
-def samples_for_a_step(of_gan, of_vae, of_flow):
+def samples_for_a_step(of_gan: Number, of_vae: Number, of_flow: Number) -> str | None:
     from genimg.book import families
     from genimg.measure import cost
+    from genimg.models import gan, vae
 
     x = torch.zeros(2, 1, 16, 16)
 
-    def forward(network, *inputs):
+    def forward(network: nn.Module, *inputs: Tensor) -> int:
         return sum(layer.operations for layer in cost.layers(network, *inputs))
 
     with torch.random.fork_rng(devices=[]):
-        models = {family: families.build("digits", family) for family in ("GAN", "VAE", "flow")}
-    g = forward(models["GAN"].generator, torch.zeros(2, models["GAN"].generator.z_dim))
-    d = forward(models["GAN"].discriminator, x)
-    encoder = forward(models["VAE"].encoder, x)
-    decoder = forward(models["VAE"].decoder, torch.zeros(2, models["VAE"].z_dim))
+        a_gan, a_vae = (families.build("digits", family) for family in ("GAN", "VAE"))
+        assert isinstance(a_gan, gan.GAN) and isinstance(a_vae, vae.VAE)
+        g, d = forward(a_gan.generator, a_gan.noise(2)), forward(a_gan.discriminator, x)
+        encoder, decoder = forward(a_vae.encoder, x), forward(a_vae.decoder, a_vae.noise(2))
     right = {"GAN": 32 * (4 * g + 9 * d) / g, "VAE": 32 * 3 * (encoder + decoder) / decoder, "flow": 32 * 3 / 16}
     for (family, samples), said in zip(right.items(), (of_gan, of_vae, of_flow), strict=True):
         said = number_of(said)  # the first layers, which (8.2) leaves out, are less than 2 %
@@ -99,17 +101,18 @@ def samples_for_a_step(of_gan, of_vae, of_flow):
             return "VAE: its step trains the encoder too, which a sample does not need"
         if not _near(said, samples):
             return f"{family}: {said:.4g} is not (8.2) times 32 over the operations of one sample"
+    return None
 
 
 @exercise("8.4", "the largest batch")
-def largest_batch(pictures):
+def largest_batch(pictures: Number) -> str | None:
     from genimg.measure import cost
     from genimg.models import gan
 
     with torch.random.fork_rng(devices=[]):
         d = gan.Discriminator(32, 3)
 
-    def kept(n):
+    def kept(n: int) -> int:
         return cost.saved_bytes(lambda: d(torch.zeros(n, 3, 32, 32)).mean(), list(d.parameters()))
 
     fixed, slope = 20 * sum(p.numel() for p in d.parameters()), (kept(4) - kept(2)) / 2
@@ -124,3 +127,4 @@ def largest_batch(pictures):
         return "that takes the kept numbers for bytes; each has four"
     if not _near(said, right):
         return "solve (8.4) for the batch, with the bytes that are kept for one picture, and twice for D and G"
+    return None

@@ -1,9 +1,11 @@
 """Exercises of the chapter on errata."""
 
-import torch
-from torch import nn
+from collections.abc import Callable
 
-from genimg.book.exercises import exercise, number_of
+import torch
+from torch import Tensor, nn
+
+from genimg.book.exercises import Number, exercise, number_of
 
 
 @exercise(
@@ -11,7 +13,7 @@ from genimg.book.exercises import exercise, number_of
     "a function (pictures (N, D)) -> the picture (D,) that the generator ends at, and the variance of its samples "
     "over that of the digits",
 )
-def absolute_error(ends_at, spread):
+def absolute_error(ends_at: Callable[[Tensor], Tensor], spread: Number) -> str | None:
     generator = torch.Generator().manual_seed(0)
     x = torch.rand(301, 40, generator=generator) ** 3  # skewed: mean and median lie far apart
     x[0] = 9.0  # no picture of this set is near to all others in every pixel
@@ -34,10 +36,11 @@ def absolute_error(ends_at, spread):
         return (
             f"the picture is right; with a ratio of {spread:.2f} the samples still differ: train longer, or look again"
         )
+    return None
 
 
 @exercise("11.2", "the generator's loss as a function of D's output d, the probability of 'generated'")
-def mirrored(loss):
+def mirrored(loss: Callable[[Tensor], Tensor]) -> str | None:
     d = torch.linspace(0.05, 0.95, 19, dtype=torch.float64).requires_grad_()
     (slope,) = torch.autograd.grad(loss(d).sum(), d)
     if (slope < 0).all():
@@ -53,12 +56,12 @@ def mirrored(loss):
 
 
 @exercise("11.3", "a function (network, pictures) -> (depends on the order, depends on the other pictures)")
-def company(depends):
+def company(depends: Callable[[nn.Module, Tensor], tuple[bool, bool]]) -> str | None:
     class Neighbour(nn.Module):
-        def forward(self, x):
+        def forward(self, x: Tensor) -> Tensor:
             return x - x.roll(1, 0)
 
-    def networks():
+    def networks() -> dict[str, tuple[nn.Module, tuple[bool, bool]]]:
         torch.manual_seed(0)
         return {
             "batch norm in training mode": (nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)), (False, True)),
@@ -84,3 +87,4 @@ def company(depends):
             if others != right[1]:
                 hint = "; is the network in the mode that it came in" if right[1] else "; leave room for rounding"
                 return f"{name}: the function says {others} for the other pictures{hint}"
+    return None

@@ -1,15 +1,19 @@
 """Exercises of the chapter on failures."""
 
 import math
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
 import torch
+from torch import Tensor
 
-from genimg.book.exercises import close, exercise, number_of, word
+from genimg.book.exercises import Number, close, exercise, number_of, word
 
 
 @exercise("12.1", '"yes" or "no", and the mean of the last two readings of spread with momentum and penalties')
-def penalties(cured, spread):
+def penalties(cured: str, spread: Number) -> str | None:
     cured, spread = word(cured, "yes", "no"), number_of(spread)
     if spread > 5 or spread < 0:
         return "a spread is a ratio of two deviations: 0 if all pictures are the same, about 1 if all is well"
@@ -17,10 +21,11 @@ def penalties(cured, spread):
         return f"a spread of {spread:.2f} is not that of this run: was the momentum left in (betas=(0.95, 0.99))"
     if cured == "yes":
         return f"the spread is {spread:.2f}, and 1 is right: look at the pictures before you call that cured"
+    return None
 
 
 @exercise("12.2", "a function (logits_real, logits_fake) -> share, and the share for N(1, 1) against N(-1, 1)")
-def told_apart(function, share):
+def told_apart(function: Callable[[Tensor, Tensor], Number], share: Number) -> str | None:
     generator = torch.Generator().manual_seed(0)
     real, fake = torch.randn(2, 500, generator=generator)
     right = (real > fake).double().mean().item()
@@ -39,10 +44,11 @@ def told_apart(function, share):
         return "the function is right; for the share: the difference of two unit normals has a variance of 2, not 1"
     if not close(share, limit, absolute=0.004):
         return "the function is right; for the share, ask how the difference of the two logits is distributed"
+    return None
 
 
 @exercise("12.3", "sigma, and how many times as much the KL weighs as with sigma 0.1")
-def mean_over_pixels(sigma, factor):
+def mean_over_pixels(sigma: Number, factor: Number) -> str | None:
     dims = 3 * 64 * 64
     if close(sigma, math.sqrt(64 * 64 / 2), relative=0.01):
         return "that is for one colour: a picture has three numbers a pixel"
@@ -56,10 +62,11 @@ def mean_over_pixels(sigma, factor):
         return "sigma is right; the weight of the KL goes with its square"
     if not close(factor, dims / 2 / 0.01, relative=0.02):
         return "sigma is right; multiply both losses by their sigma squared and compare what stands before the KL"
+    return None
 
 
 @exercise("12.4", "a function steps -> list of diagnoses, and the least number of steps with an empty list")
-def steps(diagnoses, n):
+def steps(diagnoses: Callable[[int], Sequence[object]], n: Number) -> str | None:
     n = int(number_of(n))
     if n < 2:
         return "one step is what the figure shows to fail"
@@ -67,10 +74,11 @@ def steps(diagnoses, n):
         return f"with {n} steps it still says: {diagnoses(n)[0]}"
     if not diagnoses(n - 1):
         return f"with {n - 1} steps it is silent already"
+    return None
 
 
 @exercise("12.5", "the folder that holds report.md and the pictures that it shows")
-def capstone(folder):
+def capstone(folder: str | os.PathLike[str]) -> str | None:
     import re
 
     folder = Path(folder)
@@ -87,7 +95,7 @@ def capstone(folder):
 
     for name in shown:
         with Image.open(folder / name) as picture:
-            low, high = picture.convert("L").getextrema()
+            low, high = cast(tuple[int, int], picture.convert("L").getextrema())
         if high - low < 8:
             return f"{name} is one even colour"
     wanted = {
@@ -98,3 +106,4 @@ def capstone(folder):
     for what, pattern in wanted.items():
         if not re.search(pattern, text):
             return f"the report does not tell {what}"
+    return None

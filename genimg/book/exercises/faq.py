@@ -1,15 +1,18 @@
 """Exercises of the chapter of questions."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
-from genimg.book.exercises import close, exercise, number_of, same, word
+from genimg.book.exercises import Number, close, exercise, number_of, same, word
 
 
 @exercise(
     "10.1", '"larger", "the same" or "smaller": the seam with reflection; then both seams, reflected and circular'
 )
-def reflected_seam(than, reflected, circular):
+def reflected_seam(than: str, reflected: Number, circular: Number) -> str | None:
     than = word(than, "larger", "the same", "smaller")
     reflected, circular = number_of(reflected), number_of(circular)
     if min(reflected, circular) <= 0:
@@ -22,12 +25,13 @@ def reflected_seam(than, reflected, circular):
         return f"you measured {reflected:.2f} and {circular:.2f}, which is not what you said"
     if circular > 1.5:
         return f"a seam of {circular:.2f} with circular padding: are the filters told to see the picture as a tile"
+    return None
 
 
 @exercise(
     "10.2", "a function (logits_real, logits_fake) -> slopes of D's loss at both, and of the generator's at the fake"
 )
-def hinge_slopes(slopes):
+def hinge_slopes(slopes: Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]) -> str | None:
     l_real = torch.tensor([2.0, 3.0, 0.5, -1.5, 0.9])
     l_fake = torch.tensor([-2.0, -5.0, 0.5, 1.5, -0.9])
     at_real, at_fake, of_g = (torch.as_tensor(s).float() for s in slopes(l_real.clone(), l_fake.clone()))
@@ -46,10 +50,11 @@ def hinge_slopes(slopes):
         return "D's slopes are right; the generator's loss has no hinge"
     if not same(of_g, right[2]):
         return "D's slopes are right; the generator's loss is minus the logit"
+    return None
 
 
 @exercise("10.3", "a function (kernel, stride) -> whether all pixels get as many terms")
-def even_writes(even):
+def even_writes(even: Callable[[int, int], bool]) -> str | None:
     for stride in (2, 3, 4):
         for kernel in range(stride, 10):
             taps = torch.ones(1, 1, kernel, kernel)
@@ -59,10 +64,11 @@ def even_writes(even):
             if bool(even(kernel, stride)) != right:
                 terms = sorted({int(c) for c in inside.flatten()})
                 return f"kernel {kernel}, stride {stride}: the pixels inside get {', '.join(map(str, terms))} terms"
+    return None
 
 
 @exercise("10.4", '"theirs" or "mine", and both distances with what the finite sets add taken off')
-def equal_footing(better, theirs, mine):
+def equal_footing(better: str, theirs: Number, mine: Number) -> str | None:
     better, theirs, mine = word(better, "theirs", "mine"), number_of(theirs), number_of(mine)
     off = 2.8 - theirs, 1.8 - mine  # what was taken off
     if close(theirs, 2.8, absolute=1e-3) or close(mine, 1.8, absolute=1e-3):
@@ -81,3 +87,4 @@ def equal_footing(better, theirs, mine):
         return "a distance far below 0: was the constant measured as n times FD"
     if better != ("theirs" if theirs < mine else "mine"):
         return f"you have {theirs:.2f} for theirs and {mine:.2f} for mine, which says the opposite"
+    return None

@@ -1,20 +1,22 @@
 """Exercises of the chapter on flow matching."""
 
 import math
+from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
-from genimg.book.exercises import exercise, number_of, same, word
+from genimg.book.exercises import Number, exercise, number_of, same, word
 
 
-def _noise(n, d, seed=0):
+def _noise(n: int, d: int, seed: int = 0) -> Tensor:
     return torch.randn(n, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 @exercise(
     "6.1", 'a function (x_0 (N, D), t, m (D,), sigma) -> where the paths stand at time t, (N, D), and "yes" or "no"'
 )
-def one_gaussian(path, straight):
+def one_gaussian(path: Callable[[Tensor, float, Tensor, float], Tensor], straight: str) -> str | None:
     straight = word(straight, "yes", "no")
     x_0, m, sigma, t = _noise(50, 2), torch.tensor([3.0, -1.0], dtype=torch.float64), 0.5, 0.4
     found = torch.as_tensor(path(x_0.clone(), t, m.clone(), sigma))
@@ -31,10 +33,11 @@ def one_gaussian(path, straight):
         return "at t = 0 the path is at x_0, at t = 1 at m + sigma x_0; in between see what (6.7) gives for one heap"
     if straight == "yes":
         return "the function is right; where is it half-way, and where is the middle of its two ends"
+    return None
 
 
 @exercise("6.2", "a function (x_0 (N, D), m (D,)) -> where one Heun step from x_0 ends, (N, D), for data with mean m")
-def one_heun_step(end):
+def one_heun_step(end: Callable[[Tensor, Tensor], Tensor]) -> str | None:
     from genimg.measure import toys
     from genimg.models import flow
 
@@ -50,10 +53,13 @@ def one_heun_step(end):
         return "that is the mean of the two velocities; the step starts at x_0"
     if found.shape != right.shape or not same(found, right, 1e-4):
         return "take the mean of two velocities: at t = 0 in x_0, and at t = 1 in the place that Euler's step reaches"
+    return None
 
 
 @exercise("6.3", "high quality as it should be, with time reversed, with the sign reversed, and a function w -> scale")
-def three_slips(right, time_reversed, sign_reversed, scale):
+def three_slips(
+    right: Number, time_reversed: Number, sign_reversed: Number, scale: Callable[[float], Number]
+) -> str | None:
     from genimg.models import flow
 
     shares = {"time reversed": number_of(time_reversed), "the sign reversed": number_of(sign_reversed)}
@@ -69,18 +75,19 @@ def three_slips(right, time_reversed, sign_reversed, scale):
         found = number_of(scale(w))
         if not same(flow.guided(conditional, unconditional, found), twice):
             return f"the shares are right; guided twice with w = {w:g} is not guided once with {found:g}"
+    return None
 
 
 @exercise(
     "6.4", "a function (velocity, x (N, D), t (N,), e (N, D)) -> (N,), estimates (P, N) and exact values (N,) in nats"
 )
-def one_derivative(estimate, guesses, exact):
+def one_derivative(estimate: Callable[..., Tensor], guesses: Tensor, exact: Tensor) -> str | None:
     from genimg.measure import toys
 
     x, t, mixture = _noise(30, 3), torch.full((30,), 0.6, dtype=torch.float64), toys.Mixture([[1.0, 0, 0]], 0.5)
     turn = torch.tensor([[0.3, 2.0, -1.0], [0.5, -0.2, 0.7], [1.5, 0.4, 0.9]], dtype=torch.float64)
 
-    def velocity(x, t):
+    def velocity(x: Tensor, t: Tensor) -> Tensor:
         return torch.sin(x @ turn.T) + mixture.velocity(x, t)
 
     e = _noise(30, 3, seed=1).sign()
@@ -114,12 +121,15 @@ def one_derivative(estimate, guesses, exact):
     error = off.mean(0).std().item() / math.sqrt(off.shape[1])
     if abs(off.mean().item()) > 5 * error:
         return "the function is right; the estimates are off in the mean: are they of the same points and steps"
+    return None
 
 
 @exercise(
     "6.5", "a function (x_0 (N, D), x_1 (N, D)) -> pairs (x_0, x_1), and S with matched and with independent pairs"
 )
-def matched_pairs(match, s_matched, s_independent):
+def matched_pairs(
+    match: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]], s_matched: Number, s_independent: Number
+) -> str | None:
     from scipy.optimize import linear_sum_assignment
 
     x_0, x_1 = _noise(80, 2), 2 * _noise(80, 2, seed=1) + 1
@@ -133,7 +143,7 @@ def matched_pairs(match, s_matched, s_independent):
         if (torch.cdist(found.double(), given).min(1).values > 1e-4).any():
             return f"the {name} is changed; it may only be put in another order"
 
-    def cost(a, b):
+    def cost(a: Tensor, b: Tensor) -> float:
         return (a - b).square().sum().item()
 
     squared = torch.cdist(x_0, x_1).square()
@@ -150,3 +160,4 @@ def matched_pairs(match, s_matched, s_independent):
         return "the function is right; with matched pairs fewer lines cross, so the larger S cannot be theirs"
     if s_matched >= 0.3 * s_independent:
         return "the function is right; S falls further than that: was the network trained on the matched pairs"
+    return None

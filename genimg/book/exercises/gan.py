@@ -1,14 +1,16 @@
 """Exercises of the chapter on generative adversarial networks."""
 
 import math
+from collections.abc import Callable, Iterable
 
 import torch
+from torch import Tensor
 
-from genimg.book.exercises import close, exercise, number_of, same, word
+from genimg.book.exercises import Number, close, exercise, number_of, same, word
 
 
 @exercise("2.1", "a function (steps, sampled) -> shift, with Adam from 8 at a rate of 0.1")
-def rescue(walk):
+def rescue(walk: Callable[[int, bool], Number]) -> str | None:
     first, plain = number_of(walk(1, False)), 8 - 0.1 * _pull(8.0)
     if close(first, 8.1, absolute=1e-3):
         return "the first step goes up the loss, away from the data"
@@ -24,9 +26,10 @@ def rescue(walk):
             return (
                 f"with {name} it stands at {end:.2f} after 400 steps; D has to be the best for the shift of the moment"
             )
+    return None
 
 
-def _pull(s):
+def _pull(s: float) -> float:
     """The derivative of the mean of log(1 - D) in the shift s, for the best D."""
     z = torch.linspace(-12, 12, 4001, dtype=torch.float64)
     density = torch.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
@@ -34,7 +37,7 @@ def _pull(s):
 
 
 @exercise("2.2", "the largest entry of the gradient, a function logits -> derivatives, and the D where they are zero")
-def without_detach(total, slope, d):
+def without_detach(total: Number, slope: Callable[[Tensor], Tensor], d: Number) -> str | None:
     if abs(number_of(total)) > 1e-5:
         return f"a gradient of {number_of(total):g} is left; keep z and D for both losses, and clear nothing in between"
     logits = torch.linspace(-6, 6, 24)
@@ -57,13 +60,14 @@ def without_detach(total, slope, d):
         return "gradient and slope are right; the logit is zero there, and D was asked for"
     if not close(d, 0.5, absolute=0.01):
         return f"gradient and slope are right; put D = {number_of(d):g} into the slope"
+    return None
 
 
 @exercise("2.3", 'a function (w, b, x) -> penalties (N,), and "larger", "smaller" or "the same"')
-def linear_penalty(penalty, shifted):
+def linear_penalty(penalty: Callable[[Tensor, Tensor, Tensor], Tensor], shifted: str) -> str | None:
     w, x = torch.tensor([1.0, -2.0, 0.5, 3.0]), torch.linspace(-1, 1, 28).view(7, 4)
     answer, right = torch.as_tensor(penalty(w.clone(), torch.tensor(1.5), x.clone())).detach(), w.square().sum()
-    if answer.dim() == 0 and close(answer, right, relative=1e-4):
+    if answer.dim() == 0 and close(answer, right.item(), relative=1e-4):
         return "that is one number: every sample has its own penalty, if only all are equal here"
     if answer.shape != (7,):
         return f"for 7 samples the function returns {tuple(answer.shape)}"
@@ -85,10 +89,11 @@ def linear_penalty(penalty, shifted):
         return "the slope of w . x + b in x has another squared length"
     if word(shifted, "larger", "smaller", "the same") != "the same":
         return "the function is right; call it with b and with b + 5"
+    return None
 
 
 @exercise("2.4", 'a function (x, s) -> probabilities, and "towards the data" or "away from the data"')
-def swapped(best, direction):
+def swapped(best: Callable[[Tensor, float], Tensor], direction: str) -> str | None:
     x = torch.linspace(-3, 5, 33)
     for s in (2.0, 0.5):
         answer, logit = torch.as_tensor(best(x.clone(), s)), s * x - s**2 / 2  # log of q / p
@@ -104,10 +109,11 @@ def swapped(best, direction):
             return f"for s = {s:g} it differs from the best output by up to {_apart(answer, torch.sigmoid(logit))}"
     if word(direction, "towards the data", "away from the data") == "towards the data":
         return "the function is right; compare its values where the data lie with those where the samples lie"
+    return None
 
 
 @exercise("2.5", "a function (p, q, k) -> the best D")
-def unequal(best):
+def unequal(best: Callable[[Tensor, Tensor, int], Tensor]) -> str | None:
     p, q = torch.tensor([0.4, 0.1, 0.3, 0.02]), torch.tensor([0.4, 0.3, 0.05, 0.2])
     for k in (1, 3, 10):
         answer = torch.as_tensor(best(p.clone(), q.clone(), k))
@@ -122,17 +128,21 @@ def unequal(best):
         if k > 1 and same(answer, p / (p + q) / k):
             return "it does not suffice to divide by k: ask again which D makes the gain at one place largest"
         return f"for k = {k} it differs from the best D by up to {_apart(answer, p / (p + k * q))}"
+    return None
 
 
 @exercise("2.6", 'a function (theta, psi, rate) -> (theta, psi) after one step, and "grows", "shrinks" or "stays"')
-def at_once(step, change):
+def at_once(step: Callable[[float, float, float], Iterable[Number]], change: str) -> str | None:
     for theta, psi, rate in ((1.0, 0.0, 0.1), (0.5, -1.2, 0.2), (-0.7, -0.4, 0.05), (-1.0, 2.0, 0.3)):
         new = [number_of(value) for value in step(theta, psi, rate)]
 
-        def is_step(psi_first=False, theta_first=False, sigma=True, sign=1, to=new, place=(theta, psi, rate)):
+        def is_step(
+            psi_first: bool = False, theta_first: bool = False, sigma: bool = True, sign: int = 1,
+            to: list[float] = new, place: tuple[float, float, float] = (theta, psi, rate),
+        ) -> bool:  # fmt: skip
             t, p, eta = place
 
-            def weight(t, p):
+            def weight(t: float, p: float) -> float:
                 return 1 / (1 + math.exp(-p * t)) if sigma else p * t
 
             if theta_first:
@@ -163,9 +173,10 @@ def at_once(step, change):
         )
     if word(change, "grows", "shrinks", "stays") != "grows":
         return "the step is right; add up the squares of the new theta and the new psi"
+    return None
 
 
-def _apart(a, b):
+def _apart(a: Tensor, b: Tensor) -> str:
     if a.shape != b.shape:
         return f"its shape, {tuple(a.shape)} instead of {tuple(b.shape)}"
     return f"{(a - b).abs().max().item():.3f}"

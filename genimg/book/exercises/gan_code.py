@@ -2,16 +2,18 @@
 
 import io
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import Tensor, nn
 
-from genimg.book.exercises import close, exercise, number_of, same, word
+from genimg.book.exercises import Number, close, exercise, number_of, same, word
 
 
 @exercise("4.1", '"yes" or "no", and a kernel (4, 4) that keeps a constant map constant')
-def taps(gone, kernel):
+def taps(gone: str, kernel: Tensor) -> str | None:
     kernel = torch.as_tensor(kernel).detach().float()
     if kernel.shape != (4, 4):
         return f"the kernel has the shape {tuple(kernel.shape)}, and (4, 4) was asked for"
@@ -25,10 +27,11 @@ def taps(gone, kernel):
         return f"of a map of ones it makes pixels that differ: {four} in each square of four"
     if word(gone, "yes", "no") == "yes":
         return "the kernel is right; the untrained network has random ones: measure its checkerboard"
+    return None
 
 
 @exercise("4.2", "the dense layer's share of the parameters, and its number of parameters after averaging")
-def dense_layer(share, averaged):
+def dense_layer(share: Number, averaged: Number) -> str | None:
     from genimg.models import classic
 
     with torch.device("meta"):
@@ -53,10 +56,11 @@ def dense_layer(share, averaged):
         return "the share is right; that is the layer without averaging"
     if not close(averaged, channels * outputs, relative=0.003):
         return "the share is right; after averaging one number for each channel is left, and each meets each output"
+    return None
 
 
 @exercise("4.3", 'a function (d, s) -> distance of the means after one batch norm, and "more" or "less"')
-def one_batch(together, noticed):
+def one_batch(together: Callable[[float, float], Number], noticed: str) -> str | None:
     generator = torch.Generator().manual_seed(0)
     for d, s in ((1.0, 1.0), (3.0, 0.5), (0.2, 2.0)):
         x = torch.randn(2, 64, 1, generator=generator, dtype=torch.float64)
@@ -81,10 +85,11 @@ def one_batch(together, noticed):
             return f"for d = {d:g} and s = {s:g} it says {answer:.4f}, and batch norm leaves {right:.4f}"
     if word(noticed, "more", "less") == "less":
         return "the function is right; compare what it says with the distance after two batch norms"
+    return None
 
 
 @exercise("4.4", "a function from logits (N,) to losses (N,), and the least whole logit with a sigmoid of exactly 1")
-def stable_loss(loss, logit):
+def stable_loss(loss: Callable[[Tensor], Tensor], logit: Number) -> str | None:
     logits = torch.tensor([-80.0, -20.0, -3.3, -0.7, 0.4, 2.6, 8.0, 14.0, 20.0, 30.0, 95.0, 120.0])
     right = F.softplus(logits.double())
     given = logits.clone().requires_grad_()
@@ -113,19 +118,20 @@ def stable_loss(loss, logit):
         value = torch.sigmoid(torch.tensor(number_of(logit))).item()
         where = "and not the first" if value == 1 else "as a difference from 1 shows"
         return f"the loss is right; sigmoid({number_of(logit):g}) is {value:.9g} in 32 bits, {where}"
+    return None
 
 
 @exercise(
     "4.5", "two functions, save(net, optimiser, generator) -> dictionary and restore(kept, net, optimiser, generator)"
 )
-def checkpoint(save, restore):
-    def new(seed):
+def checkpoint(save: Callable[..., dict[str, Any]], restore: Callable[..., object]) -> str | None:
+    def new(seed: int) -> tuple[nn.Module, torch.optim.Optimizer, torch.Generator]:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 1))
         return net, torch.optim.Adam(net.parameters(), lr=0.05), torch.Generator().manual_seed(seed)
 
-    def train(net, optimiser, generator, steps):
+    def train(net: nn.Module, optimiser: torch.optim.Optimizer, generator: torch.Generator, steps: int) -> None:
         for _ in range(steps):
             x = torch.randn(8, 3, generator=generator)
             optimiser.param_groups[0]["lr"] *= 0.9
@@ -146,17 +152,17 @@ def checkpoint(save, restore):
     for (name, there), here in zip(stopped[0].named_parameters(), fresh[0].parameters(), strict=True):
         if not torch.equal(there, here):
             return f"the weights do not come back: {name} differs"
-    for (name, there), here in zip(stopped[0].named_buffers(), fresh[0].buffers(), strict=True):
-        if not torch.equal(there, here):
+    for (name, buffer), own in zip(stopped[0].named_buffers(), fresh[0].buffers(), strict=True):
+        if not torch.equal(buffer, own):
             return f"the weights come back; {name}, which batch norm counts up and no gradient changes, does not"
-    there, here = stopped[1].state_dict(), fresh[1].state_dict()
-    if not here["state"]:
+    wanted, found = stopped[1].state_dict(), fresh[1].state_dict()
+    if not found["state"]:
         return "the network comes back; Adam does not remember its two means and its steps"
-    for k, state in there["state"].items():
+    for k, state in wanted["state"].items():
         for name, value in state.items():
-            if not torch.equal(value, here["state"][k][name]):
+            if not torch.equal(value, found["state"][k][name]):
                 return f"the network comes back; Adam's {name} does not"
-    if there["param_groups"] != here["param_groups"]:
+    if wanted["param_groups"] != found["param_groups"]:
         return "network and Adam's means come back; the learning rate that had fallen does not"
     if not torch.equal(stopped[2].get_state(), fresh[2].get_state()):
         return "network and optimiser come back; the next random numbers are other ones"
@@ -164,3 +170,4 @@ def checkpoint(save, restore):
     for a, b in zip(whole[0].state_dict().values(), fresh[0].state_dict().values(), strict=True):
         if not torch.equal(a, b):
             return "all comes back, and yet the run ends elsewhere than the one that was not stopped"
+    return None

@@ -1,18 +1,21 @@
 """Exercises of the first page."""
 
-import torch
+from collections.abc import Callable
 
-from genimg.book.exercises import close, exercise, number_of, same, word
+import torch
+from torch import Tensor
+
+from genimg.book.exercises import Number, close, exercise, number_of, same, word
 
 
 @exercise("0.1", '"jump" or "slow", and a function (draw, a, b) -> largest root mean squared change of neighbours')
-def walk(guess, largest):
+def walk(guess: str, largest: Callable[[Callable[[Tensor], Tensor], Tensor, Tensor], Number]) -> str | None:
     from genimg import plots
 
     generator = torch.Generator().manual_seed(0)
     a, b, weights = (torch.randn(shape, generator=generator) for shape in ((6,), (6,), (6, 48)))
 
-    def draw(z):
+    def draw(z: Tensor) -> Tensor:
         return torch.tanh(2 * z @ weights).reshape(len(z), 3, 4, 4)
 
     change = draw(plots.between(a, b, steps=200)).diff(dim=0)
@@ -36,16 +39,17 @@ def walk(guess, largest):
         return f"on a generator of the check's own it finds {answer:.4f}, where the largest change is {each.max():.4f}"
     if word(guess, "jump", "slow") == "jump":
         return "the function is right; halve the steps along the walk, and the largest change halves: no jump does that"
+    return None
 
 
 @exercise("0.2", "a function from pictures (N, C, H, W) to the distance of each from its nearest other, (N,)")
-def apart(function):
+def apart(function: Callable[[Tensor], Tensor]) -> str | None:
     x = torch.rand(9, 3, 4, 4, generator=torch.Generator().manual_seed(0)) * 2 - 1
     x[4] = x[7] + 0.01
     difference = (x.unsqueeze(1) - x.unsqueeze(0)).flatten(2)  # (N, N, D)
     others = ~torch.eye(9, dtype=torch.bool)
 
-    def nearest(distance):
+    def nearest(distance: Tensor) -> Tensor:
         return torch.where(others, distance, torch.inf).amin(1)
 
     answer, right = torch.as_tensor(function(x.clone())), nearest(difference.square().mean(2).sqrt())
@@ -66,10 +70,11 @@ def apart(function):
             return reason
     if not same(answer, right, absolute=1e-3):
         return f"two pictures of the check's own are 0.01 apart; it says {answer[4]:.3f} and {answer[7]:.3f}"
+    return None
 
 
 @exercise("0.3", '"about half" or "nearly all", and a function scale -> spread')
-def shorter(guess, spread):
+def shorter(guess: str, spread: Callable[[float], Number]) -> str | None:
     at = {scale: number_of(spread(scale)) for scale in (0, 0.5, 1)}
     if not close(spread(1), at[1], relative=1e-4):
         return "it draws new noise in every call; take the same vectors each time"
@@ -86,3 +91,4 @@ def shorter(guess, spread):
     left = at[0.5] / at[1]
     if word(guess, "about half", "nearly all") != ("nearly all" if left > 0.75 else "about half"):
         return f"your function says that {left:.0%} of the spread are left at 0.5"
+    return None

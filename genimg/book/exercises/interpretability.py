@@ -1,14 +1,16 @@
 """Exercises of the chapter on interpretability."""
 
+from collections.abc import Callable
+
 import numpy as np
 
-from genimg.book.exercises import exercise, number_of, word
+from genimg.book.exercises import Number, exercise, number_of, word
 
 
 @exercise(
     "9.1", 'a function (factors (N, 4)) -> code (N, 5), and "stays" or "falls" for disentanglement, for completeness'
 )
-def repeated(code_of, disentanglement, completeness):
+def repeated(code_of: Callable[[np.ndarray], np.ndarray], disentanglement: str, completeness: str) -> str | None:
     from genimg.measure.disentanglement import dci, mig
 
     words = word(disentanglement, "stays", "falls"), word(completeness, "stays", "falls")
@@ -34,10 +36,13 @@ def repeated(code_of, disentanglement, completeness):
     ):
         if said != ("stays" if value > 0.95 else "falls"):
             return f"the code is right; {name} does not do that: ask how many serve whom, in both directions"
+    return None
 
 
 @exercise("9.2", "two functions of the hues (N,), to one number (N,) and to two (N, 2), and the MIG of the second code")
-def whole_circle(one, two, gap):
+def whole_circle(
+    one: Callable[[np.ndarray], np.ndarray], two: Callable[[np.ndarray], np.ndarray], gap: Number
+) -> str | None:
     hue = np.arange(1000) / 1000
     first, second = (np.asarray(code(hue.copy()), dtype=np.float64) for code in (one, two))
     if first.reshape(len(hue), -1).shape[1] != 1:
@@ -61,18 +66,19 @@ def whole_circle(one, two, gap):
         return "the codes are right; a gap lies between 0 and 1"
     if abs(gap - right) > 0.1:
         return "the codes are right; the gap is that between what two latents know, and here both know as much"
+    return None
 
 
 @exercise("9.3", "a function (mu (N, d), logvar (N, d), Q (d, d)) -> the mean KL of each turned latent (d,), in nats")
-def turned_kl(kl):
+def turned_kl(kl: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]) -> str | None:
     dice = np.random.default_rng(0)
     mu, logvar = dice.normal(size=(500, 3)), dice.normal(-1, 1, (500, 3))
     q = np.linalg.qr(dice.normal(size=(3, 3)))[0]
 
-    def of(mean, variance):
+    def of(mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
         return 0.5 * (mean**2 + variance - 1 - np.log(variance)).mean(0)
 
-    def alike(value):
+    def alike(value: np.ndarray) -> bool:
         return found.shape == value.shape and np.allclose(found, value, atol=1e-3)
 
     found = np.asarray(kl(mu.copy(), logvar.copy(), q.copy()), dtype=np.float64)
@@ -100,3 +106,4 @@ def turned_kl(kl):
         return (
             "of three random latents and a random rotation the function gives another KL than the turned diagonal has"
         )
+    return None

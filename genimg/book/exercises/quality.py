@@ -1,12 +1,15 @@
 """Exercises of the chapter on quality."""
 
-import torch
+from collections.abc import Callable, Iterable
 
-from genimg.book.exercises import close, exercise, number_of, same
+import torch
+from torch import Tensor
+
+from genimg.book.exercises import Number, close, exercise, number_of, same
 
 
 @exercise("7.1", "precision and coverage of one real picture, five hundred times")
-def one_picture(precision, coverage):
+def one_picture(precision: Number, coverage: Number) -> str | None:
     precision, coverage = number_of(precision), number_of(coverage)
     if not (0 <= precision <= 1 and 0 <= coverage <= 1):
         return "both are shares, from 0 to 1"
@@ -18,10 +21,11 @@ def one_picture(precision, coverage):
         return "the precision is right; at least one real picture's ball holds a sample"
     if coverage >= 0.05:
         return "the precision is right; for the coverage ask in how many balls one single point can lie"
+    return None
 
 
 @exercise("7.2", "a function real (n, d) -> features (n, d) with FD 0, and the coverage of those made from the digits'")
-def disguise(make, covered):
+def disguise(make: Callable[[Tensor], Tensor], covered: Number) -> str | None:
     from genimg.measure import metrics
 
     generator = torch.Generator().manual_seed(0)
@@ -49,12 +53,13 @@ def disguise(make, covered):
         return "the function is right; coverage is a share, from 0 to 1"
     if covered >= 0.75:
         return "the function is right; so much is covered by real digits only: is the disguised set the second argument"
+    return None
 
 
 @exercise(
     "7.3", "FDs of one model's samples drawn again (10), FDs of models trained again (3), and the ratio of deviations"
 )
-def drawn_or_trained(again, retrained, ratio):
+def drawn_or_trained(again: Iterable[Number], retrained: Iterable[Number], ratio: Number) -> str | None:
     again, retrained = (torch.as_tensor([number_of(v) for v in values]).double() for values in (again, retrained))
     if len(again) < 5 or len(retrained) < 3:
         return f"{len(again)} draws and {len(retrained)} trainings are too few for a deviation: 10 and 3 were asked for"
@@ -73,19 +78,20 @@ def drawn_or_trained(again, retrained, ratio):
         return "that is the ratio of the means; the question is how far the numbers spread"
     if not close(ratio, right, relative=0.01):
         return f"the deviations are {retrained.std():.3g} and {again.std():.3g}, and their ratio is another"
+    return None
 
 
 @exercise(
     "7.4", "a function (features_of, own, first, second) -> mean relative change, and it in training and in evaluation"
 )
-def neighbours(moved, training, evaluation):
+def neighbours(moved: Callable[..., Number], training: Number, evaluation: Number) -> str | None:
     generator = torch.Generator().manual_seed(0)
     own, first, second = (torch.randn(n, 5, generator=generator) + m for n, m in ((4, 0.0), (12, 1.0), (12, -2.0)))
 
-    def features_of(x):  # what batch norm does in training, and a little more
+    def features_of(x: Tensor) -> Tensor:  # what batch norm does in training, and a little more
         return torch.cat([(x - x.mean(0)) / x.std(0), 3 * x], 1)
 
-    def fixed(x):
+    def fixed(x: Tensor) -> Tensor:
         return x.square() + 1
 
     a, b = (features_of(torch.cat([own, others]))[:4] for others in (first, second))
@@ -110,12 +116,15 @@ def neighbours(moved, training, evaluation):
         return "the function is right; in evaluation mode more is left than rounding: is net.eval() called"
     if training < 0.02:
         return "the function is right; in training mode there is more than that: is net.train() called"
+    return None
 
 
 @exercise(
     "7.5", "a function (tau, D) -> strength, a dict from strength to share called copies, and the least that hides them"
 )
-def hidden_copies(strength_of, flagged, least):
+def hidden_copies(
+    strength_of: Callable[[float, int], Number], flagged: dict[float, float], least: Number
+) -> str | None:
     generator = torch.Generator().manual_seed(0)
     for dims in (400, 2500):
         unit = torch.randn(200, dims, generator=generator).norm(dim=1).mean().item()
@@ -141,3 +150,4 @@ def hidden_copies(strength_of, flagged, least):
     hidden = min(s for s in flagged if all(rate <= 0.01 for t, rate in flagged.items() if t >= s))
     if not close(least, hidden, absolute=1e-6):
         return f"the function is right; by the dict, the share is at most 0.01 from another strength on than {least:g}"
+    return None

@@ -1,14 +1,16 @@
 """Exercises of the chapter on variational autoencoders."""
 
 import math
+from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
-from genimg.book.exercises import close, exercise, number_of, same, word
+from genimg.book.exercises import Number, close, exercise, number_of, same, word
 
 
 @exercise("3.1", "the KL divergence of N(1, 1) from the prior, and that of N(0, 4), in nats")
-def two_proposals(shifted, wide):
+def two_proposals(shifted: Number, wide: Number) -> str | None:
     right = 0.5, 1.5 - math.log(2)
     if close(shifted, right[1], absolute=0.005) and close(wide, right[0], absolute=0.005):
         return "these are the two values in the other order"
@@ -27,10 +29,11 @@ def two_proposals(shifted, wide):
         return "the logarithm in (3.8) has a minus sign"
     if not close(wide, right[1], absolute=0.005):
         return "the first is right; for the second put mu = 0 and the variance 4 into (3.8)"
+    return None
 
 
 @exercise("3.2", "a function (f (N,), z (N, d)) -> estimates (N,), and how many times smaller the deviation becomes")
-def baseline(estimates, times):
+def baseline(estimates: Callable[[Tensor, Tensor], Tensor], times: Number) -> str | None:
     generator = torch.Generator().manual_seed(0)
     z = torch.randn(4000, 8, generator=generator)
     f = (z - 1).square().sum(1)
@@ -57,10 +60,11 @@ def baseline(estimates, times):
         return "the function is right; the number is the other way round, new over old"
     if not close(times, ratio, relative=0.08):
         return "the function is right; the number is the deviation without b over that with b, in 64 dimensions"
+    return None
 
 
 @exercise("3.3", "two dicts, beta -> error of redrawing and beta -> Frechet distance of samples, and a word")
-def without_kl(redrawn, away, samples):
+def without_kl(redrawn: dict[float, float], away: dict[float, float], samples: str) -> str | None:
     samples = word(samples, "worse", "the same", "better")
     for name, table in {"errors": redrawn, "distances": away}.items():
         if sorted(map(float, table)) != [0.0, 1.0]:
@@ -74,12 +78,13 @@ def without_kl(redrawn, away, samples):
         return "the decoder has to draw from codes of a place where training never put one: what can it know there"
     if distance[0.0] < 1.2 * distance[1.0]:
         return "the word is right, but the distances do not say so: are they swapped, or drawn from codes of pictures"
+    return None
 
 
 @exercise(
     "3.4", "two dicts, components -> mean log-density (nats) of unseen and of training codes, and how many you take"
 )
-def how_many_components(unseen, training, taken):
+def how_many_components(unseen: dict[int, float], training: dict[int, float], taken: Number) -> str | None:
     wanted = {1, 5, 20, 80}
     if set(unseen) != wanted or set(training) != wanted:
         return "both dicts are for 1, 5, 20 and 80 components"
@@ -96,12 +101,13 @@ def how_many_components(unseen, training, taken):
         )
     if unseen[1] >= unseen[20]:
         return "one component describes unseen codes as well as twenty: was the number passed on"
-    if int(number_of(taken)) != max(unseen, key=unseen.get):
+    if int(number_of(taken)) != max(unseen, key=unseen.__getitem__):
         return "what a model should be chosen by is the density of codes that it has not seen"
+    return None
 
 
 @exercise("3.5", "a function (mu_q, logvar_q, mu_p, logvar_p), each (N, d), -> KL(q || p) (N,) in nats")
-def kl_between(divergence):
+def kl_between(divergence: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]) -> str | None:
     generator = torch.Generator().manual_seed(0)
     mu_q, logvar_q, mu_p, logvar_p = torch.randn(4, 6, 3, generator=generator, dtype=torch.float64)
     q, p = (torch.distributions.Normal(m, (0.5 * v).exp()) for m, v in ((mu_q, logvar_q), (mu_p, logvar_p)))

@@ -1,14 +1,16 @@
 """Exercises of the chapter on the VAE in code."""
 
 import math
+from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
-from genimg.book.exercises import close, exercise, number_of, word
+from genimg.book.exercises import Number, close, exercise, number_of, word
 
 
 @exercise("5.1", 'a function (D, d) -> sigma, "yes" or "no", and the measured KL term in nats per picture')
-def both_means(sigma, alive, kl):
+def both_means(sigma: Callable[[int, int], Number], alive: str, kl: Number) -> str | None:
     alive = word(alive, "yes", "no")
     for dims, latents in ((3 * 32 * 32, 64), (3 * 128 * 128, 128), (16 * 16, 8)):
         found, right = number_of(sigma(dims, latents)), math.sqrt(dims / (2 * latents))
@@ -29,10 +31,11 @@ def both_means(sigma, alive, kl):
         return f"the function is right; {number_of(kl):.1f} nats are not of this run: was the sigma passed on"
     if alive == "yes":
         return "the function is right; with so few nats a code says hardly anything about a picture"
+    return None
 
 
 @exercise("5.2", "distances: from the prior, from the mixture, of reconstructions; and the share that goes away")
-def from_codes(prior, mixture, reconstructed, share):
+def from_codes(prior: Number, mixture: Number, reconstructed: Number, share: Number) -> str | None:
     prior, mixture, reconstructed = (number_of(value) for value in (prior, mixture, reconstructed))
     if min(prior, mixture, reconstructed) <= 0:
         return "between different sets of pictures a Frechet distance is above 0"
@@ -51,10 +54,11 @@ def from_codes(prior, mixture, reconstructed, share):
         return "a share is a number from 0 to 1"
     if not close(share, right, absolute=0.005):
         return "the share is how far the mixture gets on the way from the prior's distance to that of reconstructions"
+    return None
 
 
 @exercise("5.3", "how many parameters the two heads have, and their share of the encoder's, 0 to 1")
-def heads(count, share):
+def heads(count: Number, share: Number) -> str | None:
     from genimg.models import classic
 
     with torch.device("meta"):
@@ -77,12 +81,15 @@ def heads(count, share):
         return "the number is right; the share is that of the other layers"
     if not close(share, right, absolute=0.01):
         return "the number is right; divide it by the number of all parameters of the encoder"
+    return None
 
 
 @exercise(
     "5.4", 'a function (x, mean) -> sigma, bits per dimension with "sum", mended, with "optimal sigma", and the share'
 )
-def only_sigma(sigma, summed, mended, optimal, share):
+def only_sigma(
+    sigma: Callable[[Tensor, Tensor], Number], summed: Number, mended: Number, optimal: Number, share: Number
+) -> str | None:
     generator = torch.Generator().manual_seed(0)
     x, mean = torch.rand(2, 5, 3, 8, 8, generator=generator)
     mean = 0.5 * mean
@@ -110,3 +117,4 @@ def only_sigma(sigma, summed, mended, optimal, share):
         return 'the function is right; the share is of the distance to "optimal sigma", not of all bits'
     if not close(share, closed, absolute=0.005):
         return "the function is right; the share is what mending gains over what the other model gains"
+    return None

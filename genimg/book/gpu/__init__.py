@@ -4,9 +4,12 @@ Parts go in order of worth. Each takes its share of the time that is left and is
 that whoever cuts the command loses the part it was in. On a CPU the scale "tiny" goes the same way in about a minute.
 """
 
+import os
 import time
+from collections.abc import Callable, Sequence
 
 import torch
+from torch import Tensor
 
 from genimg.book import records
 from genimg.book.gpu.parts import SCALES, Job, flows, folders, gans, speeds, three, vaes
@@ -17,7 +20,7 @@ from genimg.system.errors import RunError
 NAME = "gpu"
 
 #: Part -> (share of the time, function of a Job that gives results and samples), in order of worth.
-PARTS = {
+PARTS: dict[str, tuple[float, Callable[[Job], tuple[records.Results, dict[str, Tensor]]]]] = {
     "tests": (0.08, checks),
     "gan": (0.32, gans),
     "vae": (0.12, vaes),
@@ -28,7 +31,10 @@ PARTS = {
 }
 
 
-def record(minutes=9.0, scale="full", folder=None, device=None, out=records.FOLDER, only=(), tell=print):
+def record(
+    minutes: float = 9.0, scale: str = "full", folder: str | None = None, device: torch.device | str | None = None,
+    out: str | os.PathLike[str] = records.FOLDER, only: Sequence[str] = (), tell: Callable[[str], object] = print,
+) -> list[str]:  # fmt: skip
     """Go through the parts, each written as soon as it is done.
 
     Args:

@@ -1,10 +1,15 @@
 """The parts of `python -m genimg record gpu` that train: each is given a `Job` and gives results and samples."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 import torch
+from torch import Tensor
 
 from genimg.book import experiments, families, ladder
+from genimg.book.records import Results
 from genimg.data import shapes
 from genimg.data.images import DIGITS, SHAPES, Images, digest
 from genimg.data.sources import load_images
@@ -13,9 +18,12 @@ from genimg.measure.yardstick import LEAST_FOR_COPIES, yardstick
 from genimg.models import vae
 from genimg.models.flow import Flow
 from genimg.models.gan import GAN
+from genimg.models.model import Model
 from genimg.system.device import fast_dtype, seed_everything
 from genimg.system.errors import RunError
 from genimg.training.loop import fit
+
+_M = TypeVar("_M", bound=Model)
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,7 @@ class Scale:
     source: str
 
 
+#: Name -> Scale.
 SCALES = {
     "full": Scale(128, 64, 32, 512, 64, 128, 40_000, 1000, 500, 5, SHAPES),
     "tiny": Scale(32, 16, 4, 16, 8, 8, 256, 128, 40, 1, DIGITS),
@@ -60,13 +69,16 @@ class Job:
     folder: str | None = None
 
 
-def pictures(job, size, n, seed=0, hues=None):
+def pictures(job: Job, size: int, n: int, seed: int = 0, hues: int | None = None) -> Images:
     """Shapes of all kinds, drawn on the device; in any hue, or in so many."""
     factors = shapes.sample_factors(n, seed, hues=hues, device=job.device)
     return Images(shapes.render(factors, size).cpu(), None, {k: v.cpu() for k, v in factors.items()}, ())
 
 
-def trained(job, build, images, seconds, batch=None, transform=None, label="training"):
+def trained(
+    job: Job, build: Callable[[], _M], images: Images, seconds: float, batch: int | None = None,
+    transform: Callable[[Tensor], Tensor] | None = None, label: str = "training",
+) -> tuple[_M, dict[str, float]]:  # fmt: skip
     """A model trained for so many seconds, and how that went.
 
     Args:
@@ -97,7 +109,7 @@ def trained(job, build, images, seconds, batch=None, transform=None, label="trai
     return model, score
 
 
-def read(x, n):
+def read(x: Tensor, n: int) -> dict[str, float]:
     """What the oracle says of at most n pictures: dict of `invalid`, `modes`, `kl` (nats) and `redraw_error`."""
     reading = oracle.read_factors(x[:n])
     found = oracle.modes(reading)
@@ -107,20 +119,21 @@ def read(x, n):
     }  # fmt: skip
 
 
-def gans(job):
+def gans(job: Job) -> tuple[Results, dict[str, Tensor]]:
     """The book's GAN on shapes in any hue and in six, the source text's for a tenth of the time, and what trivial
     pictures score."""
     scale, n = job.scale, job.scale.scored
     # R1 and R2 look at the gradient by pixel; of a picture four times as wide it is smaller, its square sum by 16.
     r = 0.1 * (scale.size / 32) ** 2
-    builders = {
+    builders: dict[str, Callable[[], GAN]] = {
         "book's": lambda: GAN(
             scale.size, 3, z_dim=128, width=scale.width, d_width=scale.width, max_width=scale.max_width, r1=r, r2=r,
             every=8, lr=1e-3,
         ),
         "source text's": lambda: experiments.build_gan(scale.size, scale.text_width, z_dim=128),
     }  # fmt: skip
-    results, samples = {}, {}
+    results: Results = {}
+    samples: dict[str, Tensor] = {}
     for network, hues, share in (("book's", None, 0.45), ("book's", 6, 0.45), ("source text's", 6, 0.1)):
         name = f"{network}, {'any hue' if hues is None else f'{hues} hues'}"
         images = pictures(job, scale.size, scale.pictures, hues=hues)
@@ -132,17 +145,17 @@ def gans(job):
     return results, {"unseen shapes": unseen[:16].cpu()} | samples
 
 
-def trivial(unseen):
+def trivial(unseen: Tensor) -> Results:
     """What the oracle says of unseen shapes, and of pictures that took no training: name -> [score]."""
     mean = unseen.mean(0, keepdim=True)
     sets = {
-        "unseen shapes": unseen, "mean picture": mean, "flat grey": torch.full_like(mean, mean.mean()),
+        "unseen shapes": unseen, "mean picture": mean, "flat grey": torch.full_like(mean, mean.mean().item()),
         "noise": torch.randn_like(unseen[:20]).clamp(-1, 1),
     }  # fmt: skip
     return {name: [read(x, len(x))] for name, x in sets.items()}
 
 
-def vaes(job):
+def vaes(job: Job) -> tuple[Results, dict[str, Tensor]]:
     """A VAE on shapes: bits per dimension of unseen ones, reconstructions, samples from the prior and from a mixture
     fitted to its codes."""
     scale, n = job.scale, job.scale.scored
@@ -157,12 +170,12 @@ def vaes(job):
     drawn = {
         "redrawn": model.decode(model.encode(x[:n])[0]), "prior": model.sample(n, seed=1), "fitted": fitted(n, seed=1),
     }  # fmt: skip
-    results = {"redrawn": [score | experiments.score_vae(model, unseen) | read(drawn["redrawn"], n)]}
+    results: Results = {"redrawn": [score | experiments.score_vae(model, unseen) | read(drawn["redrawn"], n)]}
     results |= {name: [read(drawn[name], n)] for name in ("prior", "fitted")} | trivial(x[:n])
     return results, {"unseen shapes": x[:16].cpu()} | {name: y[:16].cpu() for name, y in drawn.items()}
 
 
-def flows(job):
+def flows(job: Job) -> tuple[Results, dict[str, Tensor]]:
     """A flow on shapes at half the width, sampled in 20 and in 5 steps of Heun's method."""
     scale, n = job.scale, job.scale.scored
     images = pictures(job, scale.flow_size, scale.pictures)
@@ -170,7 +183,8 @@ def flows(job):
         job, lambda: Flow(scale.flow_size, 3, scale.width, scale.max_width // 2, patch=4, predicts="denoised", lr=1e-3),
         images, 0.75 * job.seconds, label="flow",
     )  # fmt: skip
-    results, samples = {}, {}
+    results: Results = {}
+    samples: dict[str, Tensor] = {}
     for steps in (20, 5):
         started = families.clock(job.device)
         x = model.sample(n, seed=1, steps=steps)
@@ -182,7 +196,7 @@ def flows(job):
     return results | trivial(unseen), {"unseen shapes": unseen[:16].cpu()} | samples
 
 
-def speeds(job):
+def speeds(job: Job) -> tuple[Results, dict[str, Tensor]]:
     """The ladder of speed-ups, each rung's operations a second beside the most that a large product or convolution
     reaches."""
     scale, device = job.scale, job.device
@@ -198,14 +212,12 @@ def speeds(job):
     size = None if device.type == "cuda" else 0.25
     most, moved = cost.peaks(device, fast_dtype(device), size)
     exact, _ = cost.peaks(device, torch.float32, size)
-    results = {"ceiling": [{"operations_per_second": most, "in_32_bits": exact, "bytes_per_second": moved}]}
+    results: Results = {"ceiling": [{"operations_per_second": most, "in_32_bits": exact, "bytes_per_second": moved}]}
     for name, found in climbed.items():
         plain = ladder.Runner(
             replace(loops[name], compiled=False), images, scale.size, scale.text_width, scale.batch, 0, device
         )
-        operations = (
-            cost.step_operations(lambda plain=plain: [plain.step() for _ in range(8)]) / 8
-        )  # one with penalties
+        operations = cost.step_operations(partial(plain.timed, 8)) / 8  # one with penalties
         last = found["losses"][-max(1, len(found["losses"]) // 3) :].mean(0).tolist()
         ms = sorted(found["ms"])[len(found["ms"]) // 2]
         results[name] = [{
@@ -216,7 +228,7 @@ def speeds(job):
     return results, {}
 
 
-def three(job):
+def three(job: Job) -> tuple[Results, dict[str, Tensor]]:
     """The three families on one yardstick, each trained for the same time."""
     share = 0.2 if job.device.type == "cuda" else 0.05
     return families.compare(
@@ -225,15 +237,16 @@ def three(job):
     )  # fmt: skip
 
 
-def unlike(pixels):
+def unlike(pixels: Tensor) -> list[int]:
     """Indices of pictures (N, C, H, W) without those that came before to the last bit, as emptied or copied files."""
     first = {digest(picture): i for i, picture in reversed(list(enumerate(pixels)))}
     return sorted(first.values())
 
 
-def folders(job):
+def folders(job: Job) -> tuple[Results, dict[str, Tensor]]:
     """A GAN on a folder of real pictures, mirrored and with what D is shown augmented; how many samples are copies."""
     scale = job.scale
+    assert job.folder is not None
     images = load_images(job.folder, scale.size)
     if not isinstance(images, Images):
         raise RunError(f"{job.folder} does not fit into memory at {scale.size} pixels; name a smaller folder")
@@ -248,5 +261,6 @@ def folders(job):
     )  # fmt: skip
     x = model.sample(scale.scored, seed=1).cpu()
     found = yardstick(x, seen, unseen)
-    results = {"GAN": [score | {name: value for name, value in found.items() if isinstance(value, int | float)}]}
+    numbers = {name: value for name, value in found.items() if isinstance(value, int | float)}
+    results: Results = {"GAN": [score | numbers]}
     return results, {"folder": seen[:16].floats(), "GAN": x[:16], "more of it": x[16:32]}

@@ -5,10 +5,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
+from genimg.book.gpu.parts import Job
+from genimg.book.records import Results
 from genimg.models.gan import GAN
 from genimg.system import distributed
 
@@ -16,19 +20,19 @@ from genimg.system import distributed
 TESTS = Path(__file__).parents[3] / "tests" / "test_gpu.py"
 
 
-def checks(job):
+def checks(job: Job) -> tuple[Results, dict[str, Tensor]]:
     """The package's tests that touch a device, and what only CUDA has, tried once each."""
     started = time.perf_counter()
     command = [sys.executable, "-m", "pytest", "-q", "-o", "addopts=", "--noconftest", "-m", "gpu", str(TESTS)]
     environment = {"PYTHONPATH": str(TESTS.parents[1]), "GENIMG_DEVICE": str(job.device)}
     said = _run([*command, "-p", "no:cacheprovider"], environment, max(120.0, 3 * job.seconds))
-    results = {"tests": [{"summary": said, "seconds": time.perf_counter() - started}]}
+    results: Results = {"tests": [{"summary": said, "seconds": time.perf_counter() - started}]}
     for name, attempt in PATHS.items():
         results[name] = [{"summary": attempt(job) if job.device.type == "cuda" else "not tried"}]
     return results, {}
 
 
-def _run(command, environment, timeout):
+def _run(command: list[str], environment: dict[str, str], timeout: float) -> str:
     """The last line that a program says, and the first lines of a failure."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, env=os.environ | environment, timeout=timeout)
@@ -39,7 +43,7 @@ def _run(command, environment, timeout):
     return "; ".join([lines[-1][:200], *failures]) + (f" (exit code {done.returncode})" if done.returncode else "")
 
 
-def _nccl(job):
+def _nccl(job: Job) -> str:
     """One process under torchrun, batch norm over all processes among its networks."""
     with tempfile.TemporaryDirectory() as out:
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=1", "-m", "genimg"]
@@ -48,7 +52,7 @@ def _nccl(job):
     return said
 
 
-def _synchronised_batch_norm(job):
+def _synchronised_batch_norm(job: Job) -> str:
     torch.distributed.init_process_group("nccl", init_method=f"file://{tempfile.mktemp()}", rank=0, world_size=1)
     try:
         layer = torch.nn.BatchNorm2d(4).to(job.device)
@@ -60,14 +64,14 @@ def _synchronised_batch_norm(job):
         torch.distributed.destroy_process_group()
 
 
-def _pinned(job):
+def _pinned(job: Job) -> str:
     source = torch.randint(256, (64, 3, 128, 128), dtype=torch.uint8).pin_memory()
     there = source.to(job.device, non_blocking=True)
     torch.cuda.synchronize(job.device)
     return f"{(there.cpu() == source).float().mean().item():.0%} of the bytes arrived"
 
 
-def _compiled(job):
+def _compiled(job: Job) -> str:
     model = GAN(32, 3, z_dim=16, width=8, d_width=8, max_width=32).to(job.device).eval()
     z = torch.randn(4, 16, device=job.device)
     with torch.no_grad():
@@ -75,7 +79,7 @@ def _compiled(job):
     return f"differs by {apart:.1e} from the plain network"
 
 
-def _graphed(job):
+def _graphed(job: Job) -> str:
     model = GAN(32, 3, z_dim=16, width=8, d_width=8, max_width=32).to(job.device).eval()
     z = torch.randn(4, 16, device=job.device)
     with torch.no_grad():
@@ -89,10 +93,10 @@ def _graphed(job):
     return f"differs by {(x - plain).abs().max().item():.1e} from the plain network"
 
 
-def _told(attempt):
+def _told(attempt: Callable[[Job], str]) -> Callable[[Job], str]:
     """The attempt, with what it raises in words: the other parts go on."""
 
-    def told(job):
+    def told(job: Job) -> str:
         try:
             return attempt(job)
         except Exception as error:
@@ -101,7 +105,7 @@ def _told(attempt):
     return told
 
 
-#: Paths that only CUDA has: name -> function of a Job that tries it and says what came of it.
+#: What only CUDA has, by name, as functions of a Job that try it and say what came of it.
 PATHS = {
     "nccl, one process": _told(_nccl),
     "batch norm over processes": _told(_synchronised_batch_norm),

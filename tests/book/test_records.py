@@ -1,0 +1,129 @@
+"""Experiments and their records: what is measured, and that a page shows nothing but what a command wrote."""
+
+import json
+import math
+import time
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from genimg import gan, vae
+from genimg.book import experiments, records
+from genimg.system.errors import RunError
+from genimg.system.notebook import WIDTH
+
+
+def test_a_record_is_shown_as_it_was_written(tmp_path, capsys):
+    results = {"text": [{"error": 0.25}], "other": [{"error": 0.125}]}
+    samples = {name: torch.zeros(3, 3, 8, 8) for name in results}
+    records.write("some", "python -m genimg record some", results, samples, time.perf_counter(), "cpu", tmp_path)
+    record = records.show("some", "another command", tmp_path)
+    shown = capsys.readouterr().out
+    assert record
+    assert record.results == results
+    assert record.rows == ("text", "other")
+    assert record.picture.exists()
+    assert record.mean("text", "error") == 0.25
+    assert record.below("other", "text", "error", by=0.1)
+    assert not record.below("other", "text", "error", by=0.125)
+    assert not record.below("text", "other", "error")
+    record.table({"error": "error"})
+    assert capsys.readouterr().out.splitlines()[2].split() == ["text", "0.25"]
+    assert "python -m genimg record some" in shown
+    for key in ("commit", "device", "torch", "date"):
+        assert str(json.loads((tmp_path / "some.json").read_text())["stamp"][key]) in shown
+
+
+def test_seeds_without_a_number_are_left_out_and_marked(capsys):
+    scores = {"a": [{"kl": math.nan}, {"kl": 0.5}, {}], "b": [{"kl": math.nan}], "c": [{"kl": 1.0}]}
+    record = records.Record(scores, (), None)
+    assert record.values("a", "kl") == [0.5] and record.values("b", "kl") == []
+    record.table({"kl": "KL"})
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
+    assert rows == [["a", "0.5*"], ["b", "-"], ["c", "1"]]
+
+
+def test_a_table_is_no_wider_than_a_page(capsys):
+    scores = {f"variant {i}": [{f"key {k}": 10.0**k + seed for k in range(9)} for seed in range(3)] for i in range(2)}
+    records.Record(scores, (), None).table({f"key {k}": f"title {k}" for k in range(9)}, over="splits")
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first == "mean over splits (lowest to highest)"
+    lines = list(filter(None, lines))  # blocks are apart
+    assert max(map(len, lines)) <= WIDTH
+    assert len(lines) % 3 == 0 and len(lines) > 3  # blocks of a heading and two variants
+    titles = [word for line in lines[::3] for word in line.split("title ")[1:]]
+    assert [int(title) for title in titles] == list(range(9)), "a column is lost"
+    text = "\n".join(lines)
+    assert "2 (1 to 3)" in text and "1,001 (1,000 to 1,002)" in text and "100,000,001" in text
+    assert all(line.startswith(("  ", "variant")) for line in lines)
+
+
+def test_without_a_record_the_page_says_so(tmp_path, capsys):
+    record = records.show("some", "python -m genimg record some", tmp_path)
+    assert not record
+    record.table({"error": "error"})
+    record.dots({"error": "error"})
+    record.samples()
+    shown = capsys.readouterr().out
+    assert "No record of some yet" in shown
+    assert "python -m genimg record some" in shown
+
+
+def test_a_page_alone_in_a_folder_shows_the_installed_records(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(records, "INSTALLED", records.Path(__file__).parents[2] / "book" / "records")
+    record = records.show("gan-factors", "a command")
+    assert record and record.picture.exists()
+    assert "Record gan-factors, made by" in capsys.readouterr().out
+    (tmp_path / "records").mkdir()
+    (tmp_path / "records" / "gan-factors.json").write_text("[]")
+    with pytest.raises(RunError, match="not a record"):  # the one beside the page comes first
+        records.show("gan-factors", "a command")
+
+
+@pytest.mark.parametrize("content", ["", "[]", json.dumps({"results": {}})])
+def test_what_is_no_record_is_refused(content, tmp_path):
+    (tmp_path / "some.json").write_text(content)
+    with pytest.raises(RunError, match=r"some\.json"):
+        records.show("some", "a command", tmp_path)
+
+
+def test_the_committed_records_are_of_the_experiments_as_they_are():
+    folder = records.Path(__file__).parents[2] / "book" / "records"
+    for name, factors in (("gan-factors", experiments.GAN_FACTORS), ("vae-factors", experiments.VAE_FACTORS)):
+        record = json.loads((folder / f"{name}.json").read_text())
+        assert record["rows"] == list(record["results"]) == list(factors)
+        assert all(len(scores) >= 3 for scores in record["results"].values())
+        assert "+" not in record["stamp"]["commit"]
+
+
+def test_mean_squared_error_is_a_gaussian_of_that_sigma():
+    x, mean = torch.rand(2, 5, 3, 4, 4, dtype=torch.float64)
+    sigma = experiments.mean_sigma(48)
+    constant = 48 * math.log(sigma) + 24 * math.log(2 * math.pi)
+    written = F.mse_loss(x, mean, reduction="none").flatten(1).mean(1)
+    assert torch.allclose(written, -vae.log_gaussian(x, mean, sigma) - constant, atol=1e-9)
+
+
+def test_an_experiment_repeats_and_its_seeds_differ():
+    options = dict(steps=2, width=4, batch=4, device="cpu", names=("sum",), tell=lambda line: None)
+    first, samples = experiments.vae_factors(seeds=2, **options)
+    again, same = experiments.vae_factors(seeds=1, **options)
+    scores = [{key: value for key, value in score.items() if key != "seconds"} for score in first["sum"]]
+    assert scores[0] == {key: value for key, value in again["sum"][0].items() if key != "seconds"}
+    assert scores[0] != scores[1]
+    assert samples["sum"].shape == (16, 3, 32, 32)
+    assert torch.equal(samples["sum"], same["sum"])
+
+
+def test_every_factor_changes_what_it_says():
+    text = experiments.build_gan(32, 4)
+    assert (text.lr, text.betas, text.r1, text.mixes) == (2e-4, (0.5, 0.999), 0.0, True)
+    assert (text.loss_of_d, text.loss_of_g) == (gan.d_sigmoid_bce, gan.g_sigmoid_bce)
+    assert not experiments.build_gan(32, 4, **experiments.GAN_FACTORS["no norm in D"]).mixes
+    assert experiments.build_gan(32, 4, **experiments.GAN_FACTORS["lr 1e-3"]).lr == 1e-3
+    assert experiments.build_gan(32, 4, **experiments.GAN_FACTORS["relativistic, R1, R2"]).r2 == 0.1
+    for name, changes in experiments.GAN_FACTORS.items():
+        assert bool(changes) == (name != "text")
+    assert experiments.build_vae(32, 4, **experiments.VAE_FACTORS["mean"]).sigma == math.sqrt(3 * 32 * 32 / 2)

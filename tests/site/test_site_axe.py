@@ -1,0 +1,42 @@
+"""Articles of the built site before axe-core, which finds what keeps readers out who see, hear or point otherwise."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from test_site import CHAPTERS, WIDTHS, address, browser, visit  # noqa: F401
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "book" / "_ext"))
+import live
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
+
+
+@pytest.fixture(scope="module")
+def axe():
+    said = []
+    modules = live.install(said.append)
+    if modules is None:
+        pytest.skip(f"axe-core is not installed: {' '.join(said)}")
+    return (modules / "axe-core" / "axe.min.js").read_text("utf-8")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [("desktop", "light"), ("phone", "dark")])
+@pytest.mark.parametrize("path", CHAPTERS)
+def test_articles_hold_no_violation(visit, axe, path, width, scheme):  # noqa: F811
+    page = visit(path, WIDTHS[width], scheme)
+    for explorer in page.locator(".explorer").all():
+        explorer.scroll_into_view_if_needed()
+        page.wait_for_function("e => e.dataset.state", arg=explorer.element_handle())
+    page.eval_on_selector_all("article details", "all => all.forEach(e => { e.open = true; })")  # what is folded, too
+    # What opens fades in; half-way, its letters are paler than they will be.
+    page.evaluate("Promise.all(document.getAnimations().map(one => one.finished.catch(() => {})))")
+    page.evaluate(axe)
+    found = page.evaluate(
+        "rules => axe.run(document.querySelector('article'), { runOnly: rules, resultTypes: ['violations'] })", RULES
+    )
+    problems = {
+        violation["id"]: [node["html"][:120] + " | " + node["failureSummary"][:300] for node in violation["nodes"][:3]]
+        for violation in found["violations"]
+    }
+    assert not problems
