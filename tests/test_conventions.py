@@ -10,8 +10,6 @@ from pathlib import Path
 import address  # of book/_ext, as conftest.py arranges
 import pytest
 
-# of book/_ext, as conftest.py arranges
-
 ROOT = Path(__file__).parents[1]
 BOOK = ROOT / "book"
 CHAPTERS = sorted(BOOK.glob("*.ipynb"))
