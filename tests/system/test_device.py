@@ -7,7 +7,8 @@ import torch
 from genimg.system import device
 
 
-def test_fast_dtype_is_only_claimed_where_the_processor_has_it():
+def test_fast_dtype_is_only_claimed_where_the_processor_has_it(monkeypatch):
+    monkeypatch.delenv("GENIMG_PRECISION", raising=False)
     dtype = device.fast_dtype("cpu")
     flags = open("/proc/cpuinfo").read() if os.path.exists("/proc/cpuinfo") else ""
     if flags:
