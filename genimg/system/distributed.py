@@ -45,7 +45,15 @@ def mean(value: Tensor) -> Tensor:
 class Together:
     """What a model asks of those that train with it; see `models.model.Alone`."""
 
-    rows, mean = staticmethod(rows), staticmethod(mean)
+    @staticmethod
+    def rows(draw: Callable[[int], Drawn], n: int) -> Drawn:
+        """This process's n rows of what is drawn for the whole batch."""
+        return rows(draw, n)
+
+    @staticmethod
+    def mean(value: Tensor) -> Tensor:
+        """The mean over processes."""
+        return mean(value)
 
 
 def any_true(flag: bool) -> bool:
