@@ -75,7 +75,7 @@ def test_readmes_tree_has_every_module_in_its_room():
 
 
 def test_the_page_has_every_public_name():
-    rows = re.findall(r"^\| `genimg\.(\w+)` \| \{py:(\w+)\}`[\w.]+ <genimg\.([\w.]+)>` \|$", PAGE, re.MULTILINE)
+    rows = re.findall(r"^- `genimg\.(\w+)` is \{py:(\w+)\}`[\w.]+ <genimg\.([\w.]+)>`$", PAGE, re.MULTILINE)
     assert {name for name, *_ in rows} == set(genimg.__all__)
     for name, role, place in rows:
         module, _, key = ("", "", "") if role == "mod" else place.rpartition(".")
