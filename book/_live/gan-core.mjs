@@ -1,7 +1,7 @@
 // A GAN on points of the plane: two small networks, their losses, their gradients by hand, Adam. No library, no page.
 //
 // A batch of n points is one Float64Array, row after row. A network is a list of dense layers with LeakyReLU(0.2)
-// between them; layer k has weights (out, in) and biases (out), as in torch.nn.Linear. tests/test_gan_core.py holds
+// between them; layer k has weights (out, in) and biases (out), as in torch.nn.Linear. tests/book/test_gan_core.py holds
 // every gradient here to torch's.
 
 const SLOPE = 0.2;

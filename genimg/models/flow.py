@@ -132,7 +132,7 @@ class Flow(Model):
 
     Args:
         size, channels, width, max_width, patch: of the U-Net.
-        classes: 0, or how many labels the pictures have: then `step` takes labels, and `sample` can be asked for a
+        classes: 0, or how many labels the pictures have: then its loss takes labels, and `sample` can be asked for a
             class.
         drop: share of training labels that are hidden, so that the network also learns the velocity without a class,
             which guidance needs.
