@@ -184,9 +184,8 @@ class Flow(Model):
         self, x: Tensor, spread: Tensor, x_0: Tensor, t: Tensor, hide: Tensor | None = None,
         labels: Tensor | None = None,
     ) -> dict[str, Tensor]:  # fmt: skip
-        """The mean squared error of the velocity per sample: on the way from x_0 to the pictures, at the times t."""
-        # Spread over its bin, an 8-bit grey level is a sample of a density, which the likelihood needs; no eye sees it.
-        x_1 = x + BIN * spread
+        """The mean squared error of the velocity per sample, on the way from x_0 to x at times t."""
+        x_1 = x + BIN * spread  # an 8-bit grey level over its bin: a density, which the likelihood needs
         if labels is not None:
             assert hide is not None
             labels = torch.where(hide < self.drop, self.classes, labels)

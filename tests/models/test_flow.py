@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genimg import flow
+from genimg.book import toys
 from genimg.data.images import to_bytes, to_floats
 from genimg.data.sources import load_images
-from genimg.measure import toys
 from genimg.models.likelihood import log_gaussian
 from genimg.training.loop import fit
 from genimg.training.step import Stepper

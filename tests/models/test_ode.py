@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from genimg.measure import toys
+from genimg.book import toys
 from genimg.models import ode
 
 DOUBLE = dict(dtype=torch.float64)

@@ -53,7 +53,7 @@ def absolute_error(best: Callable[[Tensor], Tensor], tones: str) -> str | None:
 
 @exercise("1.3", "a function from data (N, 2) to the point (2,) where one step lands, and a dictionary steps -> share")
 def one_step(lands: Callable[[Tensor], Tensor], shares: dict[int, float]) -> str | None:
-    from genimg.measure.toys import Mixture
+    from genimg.book.toys import Mixture
 
     mixture = Mixture(torch.tensor([[2.0, 1.0], [0.0, 1.0], [1.0, -3.0]]), 0.1)
     generator = torch.Generator().manual_seed(0)
