@@ -147,8 +147,7 @@ class Pictures(nn.Module):
     def __init__(self, model: GAN | VAE, averaged: bool = True) -> None:
         super().__init__()
         name = "generator" if hasattr(model, "generator") else "decoder"
-        net = model.average[name] if averaged else model.get_submodule(name)
-        self.net = copy.deepcopy(net).cpu().eval().requires_grad_(False)
+        self.net = copy.deepcopy(model.network(name, averaged)).cpu().eval().requires_grad_(False)
         self.squash = {"generator": nn.Identity(), "decoder": nn.Tanh()}[name]
         if getattr(model, "likelihood", None) == "bernoulli":
             raise ValueError(

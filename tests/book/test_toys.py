@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import distributions
 
-from genimg import flow
 from genimg.book import toys
+from genimg.models import flow, ode
 
 LOPSIDED = toys.Mixture([[1.0, -2.0], [0.5, 1.5], [-1.0, 0.0]], 0.4, [1.0, 2.0, 5.0])
 
@@ -88,15 +88,15 @@ def test_velocity_and_denoised_are_one_thing():
 def test_following_the_velocity_turns_noise_into_the_mixture_and_keeps_count_of_the_density():
     ring = toys.ring()
     x_0 = rand(2000, 2)
-    x_1 = flow.integrate(ring.velocity, x_0, steps=200)
+    x_1 = ode.integrate(ring.velocity, x_0, steps=200)
     truth = ring.report(ring.sample(100_000, torch.Generator().manual_seed(0)))
     report = ring.report(x_1)
     assert report["modes"] == 8
     assert abs(report["high_quality"] - 0.989) < 0.01
     assert abs(report["mean_log_density"] - truth["mean_log_density"]) < 0.08
-    back = flow.integrate(ring.velocity, x_1, steps=200, start=1.0, end=0.0)
+    back = ode.integrate(ring.velocity, x_1, steps=200, start=1.0, end=0.0)
     assert (back - x_0).abs().max() < 0.02
-    log_p = flow.log_likelihood(ring.velocity, x_1[:200], steps=200)
+    log_p = ode.log_likelihood(ring.velocity, x_1[:200], steps=200)
     assert (log_p - ring.log_prob(x_1[:200])).abs().max() < 2e-3
 
 

@@ -39,12 +39,12 @@ def one_gaussian(path: Callable[[Tensor, float, Tensor, float], Tensor], straigh
 @exercise("6.2", "a function (x_0 (N, D), m (D,)) -> where one Heun step from x_0 ends, (N, D), for data with mean m")
 def one_heun_step(end: Callable[[Tensor, Tensor], Tensor]) -> str | None:
     from genimg.book import toys
-    from genimg.models import flow
+    from genimg.models import ode
 
     mixture = toys.Mixture([[2.0, 1.0], [-1.0, 0.5], [0.5, -3.0]], 0.2, [0.5, 0.3, 0.2])
     x_0, m = _noise(20, 2), mixture.weights @ mixture.means
     found = torch.as_tensor(end(x_0.clone(), m.clone()))
-    right = flow.integrate(mixture.velocity, x_0, steps=1, solver="heun")
+    right = ode.integrate(mixture.velocity, x_0, steps=1, solver="heun")
     if same(found.expand_as(x_0), m.expand_as(x_0)):
         return "that is where an Euler step ends"
     if same(found, x_0 / 2):

@@ -53,15 +53,16 @@ def _nccl(job: Job) -> str:
 
 
 def _synchronised_batch_norm(job: Job) -> str:
-    torch.distributed.init_process_group("nccl", init_method=f"file://{tempfile.mktemp()}", rank=0, world_size=1)
-    try:
-        layer = torch.nn.BatchNorm2d(4).to(job.device)
-        together = torch.nn.SyncBatchNorm.convert_sync_batchnorm(layer)
-        x = torch.randn(8, 4, 5, 5, device=job.device)
-        apart = (together(x) - torch.nn.BatchNorm2d(4).to(job.device)(x)).abs().max().item()
-        return f"differs by {apart:.1e} from batch norm; {distributed.size()} process"
-    finally:
-        torch.distributed.destroy_process_group()
+    with tempfile.TemporaryDirectory() as folder:
+        torch.distributed.init_process_group("nccl", init_method=f"file://{folder}/met", rank=0, world_size=1)
+        try:
+            layer = torch.nn.BatchNorm2d(4).to(job.device)
+            together = torch.nn.SyncBatchNorm.convert_sync_batchnorm(layer)
+            x = torch.randn(8, 4, 5, 5, device=job.device)
+            apart = (together(x) - torch.nn.BatchNorm2d(4).to(job.device)(x)).abs().max().item()
+            return f"differs by {apart:.1e} from batch norm; {distributed.size()} process"
+        finally:
+            torch.distributed.destroy_process_group()
 
 
 def _pinned(job: Job) -> str:
