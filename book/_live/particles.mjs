@@ -5,7 +5,7 @@ const TRAILS = 40; // points whose way is drawn
 const SECONDS = 3; // from noise to data
 
 export async function mount(stage, settings, kit) {
-  const { noise, heaps, colours, near, reach } = settings;
+  const { noise, modes, colours, near, reach } = settings;
   const velocity = await kit.loadModel(settings.models.velocity);
   const n = noise.length;
   const announce = kit.announcer(stage);
@@ -43,7 +43,7 @@ export async function mount(stage, settings, kit) {
   function arrived(x) {
     let count = 0;
     for (let i = 0; i < n; i += 1) {
-      count += heaps.some(([a, b]) => (x[2 * i] - a) ** 2 + (x[2 * i + 1] - b) ** 2 < near * near);
+      count += modes.some(([a, b]) => (x[2 * i] - a) ** 2 + (x[2 * i + 1] - b) ** 2 < near * near);
     }
     return count / n;
   }
@@ -56,7 +56,7 @@ export async function mount(stage, settings, kit) {
     context.clearRect(0, 0, SIDE, SIDE);
     context.strokeStyle = muted;
     context.lineWidth = 1;
-    for (const [a, b] of heaps) {
+    for (const [a, b] of modes) {
       context.beginPath();
       context.arc(across(a), SIDE - across(b), across(near) - across(0), 0, 2 * Math.PI);
       context.stroke();
@@ -134,7 +134,7 @@ export async function mount(stage, settings, kit) {
   obey();
 
   stage.prepend(
-    kit.make("p", { class: "hint" }, "Choose how many steps to take and how, then move the time. Circles: the data's heaps. Lines: the way of a few points."),
+    kit.make("p", { class: "hint" }, "Choose how many steps to take and how, then move the time. Circles: the data's modes. Lines: the way of a few points."),
     kit.make("div", { class: "side-by-side" }, canvas, kit.make("div", {}, clock, number, method, kit.make("div", { class: "buttons" }, play), legend)),
   );
   kit.onTheme(draw);

@@ -107,7 +107,7 @@ def fitted_codes(
 
     def sample(n: int, seed: int | None = None) -> Tensor:
         z, _ = mixture.set_params(random_state=seed).sample(n)
-        order = torch.randperm(n, generator=torch.Generator().manual_seed(seed or 0))  # it samples heap by heap
+        order = torch.randperm(n, generator=torch.Generator().manual_seed(seed or 0))  # it samples mode by mode
         return model.decode(torch.as_tensor(z).float()[order].to(model.device()))
 
     return sample

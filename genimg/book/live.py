@@ -223,16 +223,16 @@ def interpolation(model: GAN, ends: Tensor) -> Live:
 
 
 def particles(
-    velocity: nn.Module, noise: Tensor, heaps: Tensor, colours: Tensor | Sequence[int], near: float, reach: float = 3.0
+    velocity: nn.Module, noise: Tensor, modes: Tensor, colours: Tensor | Sequence[int], near: float, reach: float = 3.0
 ) -> Live:
     """Explorer: points of the plane carried from noise to data by a learned velocity, by Euler's or Heun's method.
 
     Args:
         velocity: module (x (N, 2), t (N,)) -> (N, 2).
         noise: where the points start, (N, 2).
-        heaps: means of the data's heaps, (K, 2).
-        colours: the heap in which each point ends, (N,) integers.
-        near: within this distance of a heap a point counts as having arrived.
+        modes: means of the data's modes, (K, 2).
+        colours: the mode in which each point ends, (N,) integers.
+        near: within this distance of a mode a point counts as having arrived.
         reach: the map shows the square from -reach to reach.
 
     Raises:
@@ -241,7 +241,7 @@ def particles(
     t = torch.linspace(0, 1, len(noise))
     settings = {
         "noise": _rounded(noise, 5),
-        "heaps": _rounded(heaps),
+        "modes": _rounded(modes),
         "colours": torch.as_tensor(colours).tolist(),
         "near": near,
         "reach": reach,

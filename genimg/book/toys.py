@@ -1,7 +1,7 @@
 """Toys whose density is known: mixtures of round Gaussians, and their exact flow from noise along straight paths.
 
 What a model learns from samples of such a mixture can be held against closed forms: its density, the velocity that
-carries noise to it (`Mixture.velocity`), the best denoiser, and how many of its heaps are found.
+carries noise to it (`Mixture.velocity`), the best denoiser, and how many of its modes are found.
 """
 
 import math
@@ -20,7 +20,7 @@ class Mixture:
 
     Args:
         means: (K, D).
-        sigma: deviation of every heap in every direction, a number above 0.
+        sigma: deviation of every mode in every direction, a number above 0.
         weights: (K,) above 0, made to sum to 1; None means equal ones.
 
     Raises:
@@ -64,12 +64,12 @@ class Mixture:
         Returns:
             (N,) nats.
         """
-        return torch.logsumexp(self._log_heaps(x, _column(t, x)), 1)
+        return torch.logsumexp(self._log_modes(x, _column(t, x)), 1)
 
     def denoised(self, x: Tensor, t: Tensor | float) -> Tensor:
         """The mean of x_1 over all straight paths that pass x at time t: (N, D). Arguments as for `log_prob`."""
         t = _column(t, x)
-        share = self._log_heaps(x, t).softmax(1)  # (N, K): from which heap, as seen from x
+        share = self._log_modes(x, t).softmax(1)  # (N, K): from which mode, as seen from x
         means = share @ self.means.to(x)  # (N, D)
         return means + t * self.sigma**2 / self._variance(t) * (x - t * means)
 
@@ -80,8 +80,8 @@ class Mixture:
         https://arxiv.org/abs/2210.02747, theorem 1).
         """
         t = _column(t, x)
-        means = self._log_heaps(x, t).softmax(1) @ self.means.to(x)
-        # Given the heap, x_0, x_1 and x_t are jointly Gaussian: both means are linear in x - t * mean of the heap.
+        means = self._log_modes(x, t).softmax(1) @ self.means.to(x)
+        # Given the mode, x_0, x_1 and x_t are jointly Gaussian: both means are linear in x - t * mean of the mode.
         return means + (t * self.sigma**2 - (1 - t)) / self._variance(t) * (x - t * means)
 
     def report(self, x: Tensor) -> dict[str, float]:
@@ -90,7 +90,7 @@ class Mixture:
         Returns:
             high_quality: share of points within 3 sigma of the nearest mean (of the mixture's own points, in the plane,
                 1 - exp(-4.5), which is 0.989).
-            modes, kl: of such points, how many heaps have any, and the KL divergence of their histogram from the
+            modes, kl: of such points, how many modes have any, and the KL divergence of their histogram from the
                 weights in nats (see `modes.mode_statistics`).
             mean_log_density: mean of `log_prob`, in nats; the mixture's own points have minus its entropy, and more
                 means that samples crowd where it is dense.
@@ -106,11 +106,11 @@ class Mixture:
         }
 
     def _variance(self, t: Tensor) -> Tensor:
-        """Of x_t about its heap's mean, in every direction: (N, 1) -> (N, 1)."""
+        """Of x_t about its mode's mean, in every direction: (N, 1) -> (N, 1)."""
         return (1 - t).square() + (t * self.sigma).square()
 
-    def _log_heaps(self, x: Tensor, t: Tensor) -> Tensor:
-        """log of weight times density of each heap at time t: (N, D), (N, 1) -> (N, K)."""
+    def _log_modes(self, x: Tensor, t: Tensor) -> Tensor:
+        """log of weight times density of each mode at time t: (N, D), (N, 1) -> (N, K)."""
         variance, means = self._variance(t), self.means.to(x)
         squared = (x.unsqueeze(1) - t.unsqueeze(1) * means).square().sum(2)  # (N, 1, D) - (N, 1, 1) (K, D) -> (N, K)
         log_scale = 0.5 * self.dims * torch.log(2 * math.pi * variance)
@@ -118,13 +118,13 @@ class Mixture:
 
 
 def ring(k: int = 8, radius: float = 2.0, sigma: float = 0.15) -> Mixture:
-    """k equal heaps on a circle, the first on the right: a `Mixture` in the plane."""
+    """k equal modes on a circle, the first on the right: a `Mixture` in the plane."""
     angles = 2 * math.pi * torch.arange(k, dtype=torch.float64) / k
     return Mixture(radius * torch.stack([angles.cos(), angles.sin()], 1), sigma)
 
 
 def grid(side: int = 5, spacing: float = 1.0, sigma: float = 0.1) -> Mixture:
-    """side x side equal heaps on a square lattice around 0: a `Mixture` in the plane."""
+    """side x side equal modes on a square lattice around 0: a `Mixture` in the plane."""
     places = spacing * (torch.arange(side, dtype=torch.float64) - (side - 1) / 2)
     return Mixture(torch.cartesian_prod(places, places), sigma)
 

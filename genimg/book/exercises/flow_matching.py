@@ -30,7 +30,7 @@ def one_gaussian(path: Callable[[Tensor, float, Tensor, float], Tensor], straigh
     if same(found, m + math.sqrt(variance) * x_0):
         return "at t = 0 it is not at x_0: the mean m comes in little by little"
     if not same(found, t * m + math.sqrt(variance) * x_0):
-        return "at t = 0 the path is at x_0, at t = 1 at m + sigma x_0; in between see what (6.7) gives for one heap"
+        return "at t = 0 the path is at x_0, at t = 1 at m + sigma x_0; in between see what (6.7) gives for one mode"
     if straight == "yes":
         return "the function is right; where is it half-way, and where is the middle of its two ends"
     return None

@@ -31,7 +31,7 @@ def disguise(make: Callable[[Tensor], Tensor], covered: Number) -> str | None:
     generator = torch.Generator().manual_seed(0)
     side = torch.randint(2, (300, 1), generator=generator).double() * 8 - 4
     mix = torch.randn(6, 6, generator=generator, dtype=torch.float64)
-    real = (torch.randn(300, 6, generator=generator, dtype=torch.float64) + side) @ mix + 3  # two heaps, correlated
+    real = (torch.randn(300, 6, generator=generator, dtype=torch.float64) + side) @ mix + 3  # two modes, correlated
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         made = torch.as_tensor(make(real.clone())).double()
