@@ -20,6 +20,7 @@ from genimg.models import vae
 from genimg.models.flow import Flow
 from genimg.models.gan import GAN
 from genimg.models.model import Model
+from genimg.models.ode import evaluations
 from genimg.system.device import seed_everything
 from genimg.training.loop import Training, fit
 
@@ -170,7 +171,7 @@ def compare(
             started = clock(device)
             fit(model, train, steps[family], batch, seed, device, label=f"{family}, seed {seed}")
             more = dict(parameters=parameters(model), steps=steps[family], seconds=clock(device) - started)
-            more["passes"] = 2 * 20 if family == "flow" else 1  # Heun evaluates twice a step
+            more["passes"] = evaluations(20, "heun") if family == "flow" else 1
             if after:
                 after(family, seed, model)
             bits = bits_per_dim(model, unseen, seed)

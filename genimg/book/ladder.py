@@ -15,10 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from genimg.book import experiments
+from genimg.book import cost, experiments
 from genimg.book.records import Results
 from genimg.data.images import Images, to_floats
-from genimg.measure import cost
 from genimg.models import gan
 from genimg.system.device import fast_dtype, seed_everything
 

@@ -1,1 +1,1 @@
-"""Pictures judged: distances, copies, an oracle that knows the truth, what networks cost and attend to."""
+"""Pictures judged: distances, copies, coverage, an oracle that knows the truth."""

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from genimg.models.likelihood import BIN, bits_per_dim
 from genimg.models.model import Model, Player
-from genimg.models.ode import integrate, log_likelihood
+from genimg.models.ode import carry, log_likelihood
 from genimg.models.unet import UNet
 
 
@@ -112,11 +112,15 @@ def per_sample(t: Tensor | float, x: Tensor) -> Tensor:
 #: What a flow's network gives, the velocity, or the picture at the end of the path.
 PREDICTS = ("velocity", "denoised")
 
+#: From 1 - t = `NEAR` on, the weight of an error in the denoised picture grows no more (see `Flow.loss`).
+NEAR = 0.05
+
 
 class Denoiser(nn.Module):
     """The velocity that belongs to a network which answers with the mean of x_1: (net(x_t, t) - x_t) / (1 - t).
 
-    From t = 0.95 on it is divided by 0.05 all the same: the quotient, and with it the loss, would go to infinity.
+    So the last step of sampling ends at the network's answer. At t = 1 itself, where likelihoods start, it is divided
+    by `NEAR` instead.
     """
 
     def __init__(self, net: nn.Module) -> None:
@@ -124,7 +128,7 @@ class Denoiser(nn.Module):
         self.net = net
 
     def forward(self, x: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
-        return from_denoised(x, self.net(x, t, labels), t.clamp(max=0.95))
+        return from_denoised(x, self.net(x, t, labels), torch.where(t < 1, t, 1 - NEAR))
 
 
 class Flow(Model):
@@ -162,7 +166,7 @@ class Flow(Model):
         net = velocity or UNet(size, channels, width, max_width, patch, classes)
         self.velocity: nn.Module = Denoiser(net) if predicts == "denoised" else net
         self.shape, self.dims = (channels, size, size), channels * size * size
-        self.classes, self.drop, self.times = classes, drop, TIMES[times]
+        self.classes, self.drop, self.times, self.predicts = classes, drop, TIMES[times], predicts
         self.lr, self.betas = lr, betas
 
     def players(self) -> dict[str, Player]:
@@ -184,14 +188,18 @@ class Flow(Model):
         self, x: Tensor, spread: Tensor, x_0: Tensor, t: Tensor, hide: Tensor | None = None,
         labels: Tensor | None = None,
     ) -> dict[str, Tensor]:  # fmt: skip
-        """The mean squared error of the velocity per sample: on the way from x_0 to the pictures, at the times t."""
-        # Spread over its bin, an 8-bit grey level is a sample of a density, which the likelihood needs; no eye sees it.
-        x_1 = x + BIN * spread
+        """The mean squared error of the velocity per sample, on the way from x_0 to x at times t."""
+        x_1 = x + BIN * spread  # an 8-bit grey level over its bin: a density, which the likelihood needs
         if labels is not None:
             assert hide is not None
             labels = torch.where(hide < self.drop, self.classes, labels)
         v = self.velocity(interpolate(x_0, x_1, t), t, labels)
-        return {"loss": velocity_loss(v, x_0, x_1)}
+        return {"loss": velocity_loss(v, x_0, x_1) * self.weight(t)}
+
+    def weight(self, t: Tensor) -> Tensor | float:
+        """1, (N,); but (1 - t)^2 / `NEAR`^2 near the end if the network gives the denoised picture, whose error the
+        velocity divides by (1 - t)^2."""
+        return ((1 - t) / NEAR).clamp(max=1).square() if self.predicts == "denoised" else 1.0
 
     def velocity_of(
         self, labels: Tensor | None = None, guidance: float = 1.0, averaged: bool = True
@@ -219,7 +227,7 @@ class Flow(Model):
         Args:
             n: how many; or give the noise `z` (n, C, H, W) yourself.
             seed: the noise's seed; None goes on with torch's global one.
-            steps, solver: see `integrate`.
+            steps, solver: see `carry`.
             labels: the class of each sample, (n,), or one number for all.
             guidance: see `guided`.
             averaged: the averaged network, or the one in training.
@@ -232,7 +240,7 @@ class Flow(Model):
         parts = []
         for i, x in enumerate(z.split(256)):
             part = None if labels is None else labels[256 * i : 256 * i + len(x)]
-            parts.append(integrate(self.velocity_of(part, guidance, averaged), x, steps, solver))
+            parts.append(carry(self.velocity_of(part, guidance, averaged), x, steps, solver))
         return torch.cat(parts).float().clamp(-1, 1)
 
     def _labels(self, labels: Tensor | int | None, n: int) -> Tensor | None:

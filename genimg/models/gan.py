@@ -235,16 +235,16 @@ class GAN(Model):
     def d_loss(
         self, x_real: Tensor, z: Tensor, labels: Tensor | None = None, penalise: bool = False
     ) -> dict[str, Tensor]:
-        """What D loses per sample: loss_d, the logits of both kinds and, if asked for, the penalties."""
+        """What D loses per sample: loss_d, the logits of both kinds, penalties if asked for."""
         with torch.no_grad():  # no gradient of D's loss may reach G
             x_fake = self.generator(z)  # (N, z_dim) -> (N, C, H, W)
         seen_real, seen_fake = self.shown(x_real), self.shown(x_fake)
         if penalise:
-            seen_real, seen_fake = seen_real.detach().requires_grad_(), seen_fake.detach().requires_grad_()
+            seen_real, seen_fake = (x.detach().requires_grad_() for x in (seen_real, seen_fake))
         logits_real, logits_fake = self.judged(seen_real, seen_fake, apart=penalise)
-        parts = {"loss_d": self.loss_of_d(logits_real, logits_fake), "logit_real": logits_real}
-        parts |= {"logit_fake": logits_fake, "x_fake": x_fake}
-        return parts | (self.penalties(seen_real, seen_fake, logits_real, logits_fake) if penalise else {})
+        logits = {"logit_real": logits_real, "logit_fake": logits_fake}
+        parts = self.penalties(seen_real, seen_fake, logits_real, logits_fake) if penalise else {}
+        return {"loss_d": self.loss_of_d(logits_real, logits_fake)} | logits | {"x_fake": x_fake} | parts
 
     def g_loss(self, x_real: Tensor, z: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
         """What G loses per sample, by D as it now is: loss_g."""

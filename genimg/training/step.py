@@ -60,8 +60,8 @@ class Stepper:
         """Every player's move on a batch (N, C, H, W) in [-1, 1], labels (N,) or None.
 
         Returns:
-            name -> 0-d tensor, detached and left on the device: means of the losses' parts, and, each
-            `diagnostics.EVERY` steps, what watches a run.
+            name -> 0-d tensor, detached and left on the device: means of the losses' parts, and,
+            each `diagnostics.EVERY` steps, what watches a run.
         """
         told: dict[str, Tensor] = {}
         for name in self.players:
@@ -74,7 +74,7 @@ class Stepper:
         return told
 
     def move(self, name: str, x: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
-        """One update of one player on a batch (N, C, H, W); returns the detached parts of its loss."""
+        """One update of one player on a batch (N, C, H, W); returns its loss's parts, detached."""
         player = self.players[name]
         penalise = bool(player.penalties) and self.steps % player.every == 0
         noise = distributed.rows(self.model.training_noise, len(x))
@@ -82,7 +82,7 @@ class Stepper:
         if penalise:  # squared gradients of gradients: in float32
             parts = self.losses[name](x, *noise, labels=labels, penalise=True)
         else:
-            with torch.autocast(x.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
+            with torch.autocast(x.device.type, self.dtype, enabled=self.dtype != torch.float32):
                 parts = self.fast[name](x, *noise, labels=labels)
         loss = next(iter(parts.values())).mean()
         for part, weight in player.penalties.items() if penalise else ():

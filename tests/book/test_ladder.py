@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from genimg.__main__ import main
-from genimg.book import experiments, ladder, records
-from genimg.measure import cost
+from genimg.book import cost, experiments, ladder, records
 from genimg.system.device import seed_everything
 from genimg.training.step import Stepper
 

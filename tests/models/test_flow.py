@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genimg import flow
+from genimg.book import toys
 from genimg.data.images import to_bytes, to_floats
 from genimg.data.sources import load_images
-from genimg.measure import toys
 from genimg.models.likelihood import log_gaussian
 from genimg.training.loop import fit
 from genimg.training.step import Stepper
@@ -216,6 +216,39 @@ def test_labels_that_are_hidden():
     (labels,) = seen
     assert set(labels.tolist()) == {1, 3}
     assert (labels == 3).double().mean().item() == pytest.approx(0.25, abs=0.03)
+
+
+@pytest.mark.parametrize("steps", [1, 20, 50])
+@pytest.mark.parametrize("solver", ["euler", "heun"])
+def test_sampling_ends_at_what_a_denoiser_answers(steps, solver):
+    """However short the last step is: none of the noise is left."""
+    answer = torch.linspace(-0.5, 0.5, 64).view(1, 1, 8, 8)
+
+    class Knows(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.nothing = torch.nn.Parameter(torch.zeros(()))
+
+        def forward(self, x, t, labels=None):
+            return answer.expand_as(x) + self.nothing
+
+    model = flow.Flow(size=8, predicts="denoised", velocity=Knows())
+    torch.testing.assert_close(model.sample(3, seed=0, steps=steps, solver=solver), answer.expand(3, -1, -1, -1))
+
+
+def test_the_loss_of_a_denoiser_is_that_of_its_answer():
+    """|answer - x_1|^2 / max(1 - t, 0.05)^2 per dimension: finite up to the end, and least at the mean of x_1."""
+    answer, x, x_0 = points(5, 1, 64), points(5, 2, 64), points(5, 3, 64)
+    answer, x, x_0 = (a.view(5, 1, 8, 8) for a in (answer, x, x_0))
+    t = torch.tensor([0.0, 0.5, 0.94, 0.96, 0.9999], **DOUBLE)
+
+    class Knows(torch.nn.Module):
+        def forward(self, x, t, labels=None):
+            return answer
+
+    loss = flow.Flow(size=8, predicts="denoised", velocity=Knows()).loss(x, torch.zeros_like(x), x_0, t)["loss"]
+    expected = (answer - x).square().flatten(1).mean(1) / (1 - t).clamp(min=0.05).square()
+    torch.testing.assert_close(loss, expected, rtol=1e-6, atol=0)
 
 
 def test_flow_refuses_unknown_times():

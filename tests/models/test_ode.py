@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from genimg.measure import toys
+from genimg.book import toys
 from genimg.models import ode
 
 DOUBLE = dict(dtype=torch.float64)
@@ -44,8 +44,36 @@ def test_the_field_carries_noise_to_the_data_and_back():
 def test_integrate_refuses():
     with pytest.raises(ValueError, match="euler, heun"):
         ode.integrate(RING.velocity, points(3), solver="rk45")
-    with pytest.raises(ValueError, match="at least 1"):
-        ode.integrate(RING.velocity, points(3), steps=0)
+    for solve in (ode.integrate, ode.carry):
+        with pytest.raises(ValueError, match="at least 1"):
+            solve(RING.velocity, points(3), steps=0)
+
+
+@pytest.mark.parametrize("solver", ode.SOLVERS)
+def test_nobody_asks_for_the_velocity_of_a_finished_picture(solver):
+    asked = []
+
+    def velocity(x, t):
+        asked.append(t[0].item())
+        return RING.velocity(x, t)
+
+    for steps in (1, 2, 20):
+        asked.clear()
+        ode.carry(velocity, points(3), steps, solver)
+        assert len(asked) == ode.evaluations(steps, solver)
+        assert asked[0] == 0 and max(asked) == pytest.approx(1 - 1 / steps)
+
+
+def test_the_last_step_ends_at_the_mean_of_all_that_fits():
+    """Of data finer than the noise that is left nothing of it stays; data coarser than it come out too narrow."""
+
+    def width(solve, sigma):
+        ring = toys.ring(sigma=sigma)
+        x = solve(ring.velocity, points(2000), 10)
+        return torch.cdist(x, ring.means).min(1).values.square().mean().div(2).sqrt().item()
+
+    assert width(ode.carry, 0.001) < 0.002 < 0.04 < width(ode.integrate, 0.001)
+    assert width(ode.carry, 0.15) < 0.135 < 0.15 < width(ode.integrate, 0.15)
 
 
 def test_the_likelihood_is_the_known_density():

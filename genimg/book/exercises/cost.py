@@ -39,7 +39,7 @@ def averaged_map(parameters: Number, operations: Number) -> str | None:
 
 @exercise("8.2", "four shares that are left: operations at half the resolution and half the width, then bytes likewise")
 def half_of_what(work_size: Number, work_width: Number, kept_size: Number, kept_width: Number) -> str | None:
-    from genimg.measure import cost
+    from genimg.book import cost
     from genimg.models import classic, gan
 
     def work(size: int, width: int) -> int:
@@ -72,8 +72,7 @@ def half_of_what(work_size: Number, work_width: Number, kept_size: Number, kept_
 
 @exercise("8.3", "samples for one step on 32 pictures: of the GAN, the VAE and the flow with 16 evaluations")
 def samples_for_a_step(of_gan: Number, of_vae: Number, of_flow: Number) -> str | None:
-    from genimg.book import families
-    from genimg.measure import cost
+    from genimg.book import cost, families
     from genimg.models import gan, vae
 
     x = torch.zeros(2, 1, 16, 16)
@@ -106,7 +105,7 @@ def samples_for_a_step(of_gan: Number, of_vae: Number, of_flow: Number) -> str |
 
 @exercise("8.4", "the largest batch")
 def largest_batch(pictures: Number) -> str | None:
-    from genimg.measure import cost
+    from genimg.book import cost
     from genimg.models import gan
 
     with torch.random.fork_rng(devices=[]):

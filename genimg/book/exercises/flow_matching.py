@@ -38,7 +38,7 @@ def one_gaussian(path: Callable[[Tensor, float, Tensor, float], Tensor], straigh
 
 @exercise("6.2", "a function (x_0 (N, D), m (D,)) -> where one Heun step from x_0 ends, (N, D), for data with mean m")
 def one_heun_step(end: Callable[[Tensor, Tensor], Tensor]) -> str | None:
-    from genimg.measure import toys
+    from genimg.book import toys
     from genimg.models import flow
 
     mixture = toys.Mixture([[2.0, 1.0], [-1.0, 0.5], [0.5, -3.0]], 0.2, [0.5, 0.3, 0.2])
@@ -82,7 +82,7 @@ def three_slips(
     "6.4", "a function (velocity, x (N, D), t (N,), e (N, D)) -> (N,), estimates (P, N) and exact values (N,) in nats"
 )
 def one_derivative(estimate: Callable[..., Tensor], guesses: Tensor, exact: Tensor) -> str | None:
-    from genimg.measure import toys
+    from genimg.book import toys
 
     x, t, mixture = _noise(30, 3), torch.full((30,), 0.6, dtype=torch.float64), toys.Mixture([[1.0, 0, 0]], 0.5)
     turn = torch.tensor([[0.3, 2.0, -1.0], [0.5, -0.2, 0.7], [1.5, 0.4, 0.9]], dtype=torch.float64)

@@ -11,7 +11,7 @@ from genimg.book.exercises import Number, exercise, number_of, word
     "9.1", 'a function (factors (N, 4)) -> code (N, 5), and "stays" or "falls" for disentanglement, for completeness'
 )
 def repeated(code_of: Callable[[np.ndarray], np.ndarray], disentanglement: str, completeness: str) -> str | None:
-    from genimg.measure.disentanglement import dci, mig
+    from genimg.book.disentanglement import dci, mig
 
     words = word(disentanglement, "stays", "falls"), word(completeness, "stays", "falls")
     factors = np.random.default_rng(0).uniform(-1, 1, (600, 4))
@@ -59,7 +59,7 @@ def whole_circle(
         return "the second code jumps where the hue returns to its start; does a hue of 1 make one whole turn"
     if missed.max() > 0.01:
         return f"from the second code a linear probe finds cosine and sine with an R^2 of {1 - missed.max():.2f} only"
-    from genimg.measure.disentanglement import mig
+    from genimg.book.disentanglement import mig
 
     right, gap = mig(second, hue[:, None])[0], number_of(gap)
     if not 0 <= gap <= 1:

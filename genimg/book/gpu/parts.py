@@ -8,12 +8,12 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from genimg.book import experiments, families, ladder
+from genimg.book import cost, experiments, families, ladder
 from genimg.book.records import Results
 from genimg.data import shapes
 from genimg.data.images import DIGITS, SHAPES, Images, digest
 from genimg.data.sources import load_images
-from genimg.measure import cost, oracle
+from genimg.measure import oracle
 from genimg.measure.yardstick import LEAST_FOR_COPIES, yardstick
 from genimg.models import vae
 from genimg.models.flow import Flow

@@ -7,7 +7,7 @@ import torch
 from torch import distributions
 
 from genimg import flow
-from genimg.measure import toys
+from genimg.book import toys
 
 LOPSIDED = toys.Mixture([[1.0, -2.0], [0.5, 1.5], [-1.0, 0.0]], 0.4, [1.0, 2.0, 5.0])
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from torch import nn
 
-from genimg.measure import attribution
+from genimg.book import attribution
 
 WEIGHTS = torch.randn(2, 4, 4, generator=torch.Generator().manual_seed(0))
 

@@ -9,8 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from genimg import gan, vae
-from genimg.book import families
-from genimg.measure import cost
+from genimg.book import cost, families
 from genimg.models import classic, unet
 from genimg.training.step import Stepper
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genimg.measure import disentanglement as dis
+from genimg.book import disentanglement as dis
 
 
 def known(n=4000, k=4, seed=0):
