@@ -22,7 +22,7 @@ def coin(p: Number, nats: Number) -> str | None:
     if close(nats, 10 * entropy, absolute=0.02):
         return "the probability is right; the value is the sum over ten throws, and the mean was asked for"
     if not close(nats, entropy, absolute=0.002):
-        return "the probability is right; put it into (1.3) once more for the value"
+        return "the probability is right; put it into (1.6) once more for the value"
     return None
 
 
@@ -51,33 +51,36 @@ def absolute_error(best: Callable[[Tensor], Tensor], tones: str) -> str | None:
     return None
 
 
-@exercise("1.3", "a function from data (N, 2) to the point (2,) where one step lands, and a dictionary steps -> share")
-def one_step(lands: Callable[[Tensor], Tensor], shares: dict[int, float]) -> str | None:
-    from genimg.book.toys import Mixture
-
-    mixture = Mixture(torch.tensor([[2.0, 1.0], [0.0, 1.0], [1.0, -3.0]]), 0.1)
+@exercise("1.3", 'a function (x_t, t, data) -> best answers (N, D), and "new" or "copies"')
+def best_answer(best: Callable[[Tensor, float, Tensor], Tensor], drawn: str) -> str | None:
     generator = torch.Generator().manual_seed(0)
-    data, noise = mixture.sample(3000, generator), torch.randn(5, 2, generator=generator)
-    right = (noise + mixture.velocity(noise, 0.0)).mean(0)
-    answer = torch.as_tensor(lands(data.clone()))
-    if answer.shape != (2,):
-        return f"the function makes {tuple(answer.shape)} of the data, not one point (2,)"
-    if not same(answer, right, absolute=0.15):
-        if answer.norm() < 0.15:
-            return "0 is right for the circle of this chapter only, and the function is called with other data"
-        found = ", ".join(f"{v:.2f}" for v in answer.tolist())
-        return (
-            f"for three heaps away from 0 the function says ({found}); from there, one step does not end at that point"
-        )
-    shares = {int(steps): number_of(share) for steps, share in shares.items()}
-    if not {1, 40} <= set(shares):
-        return "the point is right; the shares of 1 and of 40 steps are missing"
-    if max(shares.values()) > 1:
-        return "the point is right; the shares are given in per cent or as counts, not as parts of 1"
-    if shares[1] >= 0.3:
-        return f"the point is right; but a share of {shares[1]:g} cannot be near a heap after one step that ends there"
-    if shares[40] <= 0.3:
-        return f"the point is right; with 40 steps, each 1 / 40 long, more than {shares[40]:g} should be near a heap"
+    data = torch.tensor([[2.0, 1.0], [0.0, 1.0], [1.0, -1.5], [1.5, 0.5]])
+    noise = torch.randn(6, 2, generator=generator)
+    for t in (0.3, 0.6, 0.0):
+        x_t = (1 - t) * noise + t * data[torch.tensor([0, 1, 2, 3, 0, 1])]
+        answer = torch.as_tensor(best(x_t.clone(), t, data.clone()))
+        if answer.shape != x_t.shape:
+            return f"from mixtures {tuple(x_t.shape)} the function makes {tuple(answer.shape)}, not one answer for each"
+        squared = torch.cdist(x_t, t * data).square()
+
+        def mean(cost: Tensor) -> Tensor:
+            return (-cost).softmax(1) @ data
+
+        if same(answer, mean(squared / (2 * (1 - t) ** 2)), absolute=1e-4):
+            continue
+        if same(answer, data.mean(0).expand_as(x_t), absolute=1e-4):
+            return "that is the mean of all data, which is the best answer at t = 0 only"
+        if same(answer, data[squared.argmin(1)], absolute=1e-4):
+            return "that is the most probable training point; the best answer in squared error is a mean over all"
+        if same(answer, mean(torch.cdist(x_t, data).square() / (2 * (1 - t) ** 2)), absolute=1e-4):
+            return "in x_t a training point x is shrunk to t x, and the noise is what is left of x_t - t x"
+        if same(answer, mean(squared / 2), absolute=1e-4) or same(answer, mean(squared / (2 * (1 - t))), absolute=1e-4):
+            return "the noise in x_t has the deviation 1 - t, and what counts is the square of distance over deviation"
+        if same(answer, mean(squared / (1 - t) ** 2), absolute=1e-4):
+            return "the logarithm of a Gaussian's density falls with half of the square"
+        return f"at t = {t} an answer is {[round(v, 2) for v in answer[0].tolist()]}, not the mean of x given x_t"
+    if word(drawn, "new", "copies") == "new":
+        return "the function is right; look at its answers when t is nearly 1, and at where the last step ends"
     return None
 
 
@@ -96,7 +99,7 @@ def turned(undo: Callable[[Tensor, float], Tensor], p: Number) -> str | None:
         if not same(answer, before, absolute=1e-4):
             return f"with p = {chance} it returns {[round(v, 3) for v in answer.tolist()]}, and not the shares before"
     if close(p, 0.75, absolute=1e-6):
-        return "the function is right; at three quarters it can be undone, as Figure 1.7 shows"
+        return "the function is right; at three quarters it can still be undone"
     if not close(p, 1, absolute=1e-6):
         return f"the function is right; it can be undone at p = {number_of(p):g} as well"
     return None
@@ -111,10 +114,10 @@ def mean_of_k(factor: Callable[[int], Number]) -> str | None:
         if k > 1 and close(answer, 2 / k, relative=1e-3):
             return f"that is {answer:g} for k = {k} and below 1 for more, but nothing beats the mean of all"
         if close(answer, 1 / k, relative=1e-3):
-            return "that is the second term of (1.4) alone, over the first"
+            return "that is the second term of (1.7) alone, over the first"
         if close(answer, 1 + 1 / math.sqrt(k), relative=1e-3):
             return "the deviation of a mean falls with the root of k; the error is squared"
-        return f"for k = {k} the function gives {answer:g}, which (1.4) does not"
+        return f"for k = {k} the function gives {answer:g}, which (1.7) does not"
     return None
 
 

@@ -18,6 +18,15 @@ def mean(x):
     return x.mean(0)
 
 
+def best_answer(x_t, t, data, shrunk=True, power=2, half=0.5, scale=True):
+    distance = torch.cdist(x_t, t * data if shrunk else data)
+    return (-half * distance**2 / ((1 - t) ** power if scale else 1)).softmax(1) @ data
+
+
+def answers(**options):
+    return lambda *arguments: best_answer(*arguments, **options)
+
+
 def undo(seen, p):
     return (seen - p / 4) / (1 - p)
 
@@ -36,8 +45,6 @@ def changed(**options):
     return lambda *arguments: adam(*arguments, **options)
 
 
-SHARES = {1: 0.01, 4: 0.4, 40: 0.8}
-
 ANSWERS = {
     "1.1": ((0.7, 0.6109), [(0.3, 0.6109), (0.7, 0.8813), (0.5, 0.6931), (0.7, 6.109)]),
     "1.2": (
@@ -51,15 +58,17 @@ ANSWERS = {
         ],
     ),
     "1.3": (
-        (mean, SHARES),
+        (best_answer, "copies"),
         [
-            (lambda x: torch.zeros(2), SHARES),
-            (lambda x: x[0], SHARES),
-            (lambda x: x, SHARES),
-            (mean, SHARES | {1: 0.6}),
-            (mean, SHARES | {40: 80.0}),
-            (mean, SHARES | {40: 0.02}),
-            (mean, {2: 0.1, 40: 0.8}),
+            (best_answer, "new"),
+            (answers(shrunk=False), "copies"),
+            (answers(power=1), "copies"),
+            (answers(scale=False), "copies"),
+            (answers(half=1.0), "copies"),
+            (lambda x_t, t, data: data.mean(0).expand_as(x_t), "copies"),
+            (lambda x_t, t, data: data[torch.cdist(x_t, t * data).argmin(1)], "copies"),
+            (lambda x_t, t, data: data.mean(0), "copies"),
+            (lambda x_t, t, data: x_t, "copies"),
         ],
     ),
     "1.4": (
