@@ -112,8 +112,8 @@ def small_gan(size: int, width: int, z_dim: int = 32, **changes: Any) -> gan.GAN
     up, norm, r1 = options.pop("up"), options.pop("norm"), options.pop("r1")
     model = gan.GAN(size, 3, z_dim, width, 2 * width, r1=r1, r2=r1, every=8, **options)
     if up == "transposed":
-        for level in cast(nn.ModuleList, model.generator.levels):
-            a, b = level[1].in_channels, level[1].out_channels
+        for level in cast("list[nn.Sequential]", model.generator.levels):
+            a, b = cast(int, level[1].in_channels), cast(int, level[1].out_channels)
             level[0], level[1] = nn.Identity(), nn.ConvTranspose2d(a, b, 3, 2, padding=1, output_padding=1, bias=False)
     if norm == "all":
         model.discriminator.features = nn.Sequential(*(
