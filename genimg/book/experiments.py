@@ -125,11 +125,11 @@ def small_gan(size: int, width: int, z_dim: int = 32, **changes: Any) -> gan.GAN
 
 
 def judge(x: Tensor, within: float = WITHIN) -> dict[str, float]:
-    """How good pictures (N, 3, S, S) in [-1, 1] of `EASY` shapes are, by the oracle: dict of shares of N.
+    """How good pictures (N, 3, S, S) in [-1, 1] of `EASY` shapes are, by the oracle: dict of shares.
 
     valid: redrawn within an error, by a shape of a size as in the data (an empty picture is redrawn well enough by a
-    speck); modes: the valid ones, where none of 18 kinds and hues counts for more than its eighteenth; places: likewise
-    for nine places, thirds of the data's range in x and in y; beyond: valid ones whose centre is out of that range.
+    speck); modes: how evenly the valid ones spread over 18 kinds and hues, see `evenly`; places: likewise over nine
+    places, thirds of the data's range in x and in y; beyond: share of N valid with a centre out of that range.
     """
     reading = oracle.read_factors(x, KINDS)
     factors = {name: value.cpu() for name, value in reading.factors.items()}
@@ -142,15 +142,16 @@ def judge(x: Tensor, within: float = WITHIN) -> dict[str, float]:
     out = torch.maximum(factors["x"].abs(), factors["y"].abs()) > EASY["shift"] + 0.03
     return {
         "valid": valid.float().mean().item(),
-        "modes": evenly((kind * EASY["hues"] + hue)[valid], len(KINDS) * EASY["hues"], len(x)),
-        "places": evenly((3 * across + up)[valid], 9, len(x)),
+        "modes": evenly((kind * EASY["hues"] + hue)[valid], len(KINDS) * EASY["hues"]),
+        "places": evenly((3 * across + up)[valid], 9),
         "beyond": (valid & out).float().mean().item(),
     }
 
 
-def evenly(labels: Tensor, k: int, n: int) -> float:
-    """Share of n samples that is left of labels 0 ... k - 1 where none may count for more than one in k."""
-    return (torch.bincount(labels, minlength=k).float() / n).clamp(max=1 / k).sum().item()
+def evenly(labels: Tensor, k: int) -> float:
+    """Share of labels 0 ... k - 1 that is left where none may count for more than one in k: 1 if all are as frequent,
+    1 / k if all are the same, 0 if there are none."""
+    return (torch.bincount(labels, minlength=k).float() / max(1, len(labels))).clamp(max=1 / k).sum().item()
 
 
 def score_gan(model: gan.GAN, history: History, images: Images, n: int = 360) -> dict[str, Any]:
