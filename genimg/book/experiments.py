@@ -39,7 +39,7 @@ IMPROVED_GAN: dict[str, Any] = dict(
 
 #: The GAN that factors are changed in, as `small_gan` takes it.
 GAN: dict[str, Any] = dict(
-    loss="relativistic", norm="none", up="nearest", lr=3e-3, betas=(0.0, 0.99), r1=0.1, augment=None
+    loss="relativistic", norm="none", lr=3e-3, betas=(0.0, 0.99), r1=0.1, augment=None
 )  # fmt: skip
 
 #: Name -> what differs from `GAN`; "text" is the source text's, with its own networks. Batch norm in D goes without
@@ -49,9 +49,7 @@ GAN_FACTORS: dict[str, dict[str, Any]] = {
     "no penalties": {"r1": 0.0},
     "no penalties, norm in D": {"r1": 0.0, "norm": "all"},
     "lr 2e-4": {"lr": 2e-4},
-    "beta1 0.5": {"betas": (0.5, 0.99)},
     "beta1 0.9": {"betas": (0.9, 0.99)},
-    "transposed": {"up": "transposed"},
     "text": TEXT_GAN,
 }
 
@@ -107,14 +105,10 @@ def mean_sigma(dims: int) -> float:
 
 
 def small_gan(size: int, width: int, z_dim: int = 32, **changes: Any) -> gan.GAN:
-    """A fresh `gan.GAN` with the settings of `GAN` and changes; batch norm in D and transposed convolutions put in."""
+    """A fresh `gan.GAN` with the settings of `GAN` and changes; where wanted, batch norm is put into D."""
     options = GAN | changes
-    up, norm, r1 = options.pop("up"), options.pop("norm"), options.pop("r1")
+    norm, r1 = options.pop("norm"), options.pop("r1")
     model = gan.GAN(size, 3, z_dim, width, 2 * width, r1=r1, r2=r1, every=8, **options)
-    if up == "transposed":
-        for level in cast("list[nn.Sequential]", model.generator.levels):
-            a, b = cast(int, level[1].in_channels), cast(int, level[1].out_channels)
-            level[0], level[1] = nn.Identity(), nn.ConvTranspose2d(a, b, 3, 2, padding=1, output_padding=1, bias=False)
     if norm == "all":
         model.discriminator.features = nn.Sequential(*(
             layer for old in cast(nn.Sequential, model.discriminator.features)

@@ -7,7 +7,6 @@ import time
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from genimg import gan, load_images, vae
 from genimg.book import experiments, records
@@ -128,10 +127,7 @@ def test_every_factor_changes_what_it_says():
     assert (small["recipe"].r1, small["recipe"].mixes, small["recipe"].betas) == (0.1, False, (0.0, 0.99))
     assert (small["no penalties"].r1, small["no penalties"].mixes) == (0.0, False)
     assert (small["no penalties, norm in D"].r1, small["no penalties, norm in D"].mixes) == (0.0, True)
-    assert (small["lr 2e-4"].lr, small["beta1 0.5"].betas, small["beta1 0.9"].betas) == (2e-4, (0.5, 0.99), (0.9, 0.99))
-    up = [type(small[name].generator.levels[0][1]) for name in ("recipe", "transposed")]
-    assert up == [nn.Conv2d, nn.ConvTranspose2d]
-    assert small["transposed"].generator(torch.randn(2, 32)).shape == (2, 3, 32, 32)
+    assert (small["lr 2e-4"].lr, small["beta1 0.9"].betas) == (2e-4, (0.9, 0.99))
     assert experiments.build_vae(32, 4, **experiments.VAE_FACTORS["mean"]).sigma == math.sqrt(3 * 32 * 32 / 2)
 
 
@@ -151,7 +147,7 @@ def test_a_judge_that_neither_empty_nor_blurred_nor_few_pictures_please():
 
 @pytest.mark.parametrize("name", ["gan_factors", "gan_few"])
 def test_a_gan_on_record_has_numbers_for_all_that_is_said_of_it(name):
-    factors = {"gan_factors": "transposed", "gan_few": "64, DiffAugment"}
+    factors = {"gan_factors": "no penalties, norm in D", "gan_few": "64, DiffAugment"}
     options = dict(steps=8, width=4, batch=4, seeds=1, device="cpu", names=(factors[name],), tell=lambda line: None)
     results, samples = getattr(experiments, name)(**options)
     (score,) = results[factors[name]]
