@@ -49,6 +49,7 @@ GAN_FACTORS: dict[str, dict[str, Any]] = {
     "no penalties": {"r1": 0.0},
     "no penalties, norm in D": {"r1": 0.0, "norm": "all"},
     "lr 2e-4": {"lr": 2e-4},
+    "beta1 0.5": {"betas": (0.5, 0.99)},
     "beta1 0.9": {"betas": (0.9, 0.99)},
     "text": TEXT_GAN,
 }
