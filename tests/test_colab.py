@@ -75,8 +75,8 @@ def test_the_first_cell_installs_genimg_and_replaces_nothing(place):
 
 
 def test_records_come_with_the_package(place, tmp_path):
-    code = "from genimg.book import records; r = records.show('gan-factors', ''); assert r and r.picture.exists()"
-    assert "Record gan-factors" in colab.run(place["python"], "-c", code, cwd=tmp_path).stdout
+    code = "from genimg.book import records; r = records.show('families-digits', ''); assert r and r.picture.exists()"
+    assert "Record families-digits" in colab.run(place["python"], "-c", code, cwd=tmp_path).stdout
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
