@@ -187,7 +187,7 @@ def test_any_flat_picture_keeps_its_colour(tmp_path_factory, width, height, mode
     folder = tmp_path_factory.mktemp("folder")
     colour = {"L": grey, "RGB": (grey, 7, 250), "RGBA": (grey, 7, 250, 255)}[mode]
     Image.new(mode, (width, height), colour).save(folder / f"picture{suffix}")
-    pixels = load_images(folder, size=size).pixels
+    pixels = load_images(folder, size=size, channels=3).pixels
     assert pixels.shape == (1, 3, size, size)
     wanted = torch.tensor([grey] * 3 if mode == "L" else [grey, 7, 250], dtype=torch.uint8)
     assert (pixels == wanted.view(1, 3, 1, 1)).all()
