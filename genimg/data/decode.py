@@ -77,8 +77,10 @@ def is_picture(file: str | os.PathLike[str]) -> bool:
     from PIL import Image
 
     try:
-        with warnings.catch_warnings(), opened(file):
-            return True
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with opened(file):
+                return True
     except Image.DecompressionBombError:
         return True
     except Exception:  # as many kinds as there are kinds of files

@@ -353,7 +353,7 @@ def run(finished, tmp_path):
 def test_what_a_run_leaves(finished):
     assert {f.name for f in finished.iterdir()} == {
         ".lock", "config.json", "checkpoint.pt", "checkpoint.previous.pt", "weights.safetensors", "history.csv",
-        "samples",
+        "samples", "pictures.txt",
     }  # fmt: skip
     assert sorted(f.name for f in (finished / "samples").iterdir()) == [
         "data.png", "step-0000006.png", "step-0000012.png",
