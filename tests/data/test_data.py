@@ -202,6 +202,13 @@ def test_any_number_of_digits(n, size, seed):
     assert torch.equal(images.pixels, load_images("digits", size=size, n=n, seed=seed).pixels)
 
 
+def test_pictures_say_what_they_are_in_a_line():
+    digits = load_images("digits", n=50)
+    assert repr(digits) == "Images(50 pictures, 8x8, grey, from digits)"
+    assert repr(digits[:3]) == "Images(3 pictures, 8x8, 1 channel)"
+    assert repr(load_images("shapes", 16, 1)) == "Images(1 picture, 16x16, colour, from shapes)"
+
+
 # Splits, floats, batches.
 
 
