@@ -38,7 +38,10 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "sharp, some forty passes a sample",
     )  # fmt: skip
     where = p.add_argument_group("what and where")
-    where.add_argument("--data", required=True, help="a folder of pictures, or shapes, digits, photos, cifar10, mnist")
+    where.add_argument(
+        "--data", required=True,
+        help="a folder of pictures, or shapes, digits, photos, cifar10, mnist (genimg:photos beside a folder photos)",
+    )  # fmt: skip
     where.add_argument("--out", required=True, type=path, help="folder of the run; made if absent")
     where.add_argument("--size", type=int, default=64, help="width and height in pixels: 16, 32, 64, 128, 256")
     where.add_argument(
@@ -46,6 +49,8 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     )
     where.add_argument("--background", default="white", help="colour behind transparent pictures: a name or #rrggbb")
     where.add_argument("--fit", default="crop", help="crop: the centre square; pad: all of it on the background")
+    where.add_argument("--channels", type=int, help="3, or 1 for grey; if not given 1 where all of a folder are grey")
+    where.add_argument("--white", type=float, help="the value that is white in pictures of more than 8 bits")
     where.add_argument("--skip-bad", action="store_true", help="leave out files that cannot be read, and list them")
     where.add_argument("--mirror", action="store_true", help="also show pictures mirrored: right for faces, not text")
     how = p.add_argument_group("training")
@@ -130,6 +135,7 @@ def train(options: argparse.Namespace) -> int:
         width=options.width, lr=options.lr, loss=options.loss, r1=options.r1,
         diff_augment=tuple(options.diff_augment), beta=options.beta, sigma=options.sigma,
         mirror=options.mirror, background=options.background, fit=options.fit, skip_bad=options.skip_bad,
+        channels=options.channels, white=options.white,
     )  # fmt: skip
     with distributed.joined() as own:
         run.train(

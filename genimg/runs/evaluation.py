@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from genimg.data.images import DIGITS, SHAPES, SOURCES, Images
-from genimg.data.sources import load_images
+from genimg.data.sources import load_images, meant, unmistakable
 from genimg.measure import features, oracle
 from genimg.measure.yardstick import NEIGHBOURS, bits_per_dim, milliseconds_per_sample, yardstick
 from genimg.runs.recipes import Recipe
@@ -37,8 +37,8 @@ def evaluate(
         RunError, DataError: see `run.load`, `load_images` and `features.load`.
     """
     model, recipe = load(out, device)
-    own = source is None or source == recipe.data
-    source = recipe.data if source is None else source
+    source = recipe.data if source is None else str(meant(source))
+    own = source == recipe.data
     train = _pictures(recipe, recipe.data, recipe.n, recipe.seed)
     if own and recipe.data == SHAPES:
         test = _pictures(recipe, recipe.data, n, seed + 1_000_000)
@@ -75,6 +75,7 @@ def _pictures(recipe: Recipe, source: str, n: int | None, seed: int) -> Images:
     options: dict[str, Any] = {}
     if source not in SOURCES:
         options = dict(background=recipe.background, fit=recipe.fit, skip_bad=recipe.skip_bad)
-    images = load_images(source, recipe.size, n, seed=seed, **options)
+        options |= dict(channels=recipe.channels, white=recipe.white)
+    images = load_images(unmistakable(source), recipe.size, n, seed=seed, **options)
     assert isinstance(images, Images)
     return images

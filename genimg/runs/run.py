@@ -1,6 +1,7 @@
 """A run in a folder: started, interrupted, continued, sampled from. What stands in the folder is always whole.
 
 config.json            the recipe
+pictures.txt           what was read of the data and what was passed over
 checkpoint.pt          all that the next step depends on; checkpoint.previous.pt is the one before
 weights.safetensors    the averaged networks, for `sample`
 history.csv            means of the losses
@@ -22,10 +23,12 @@ import torch
 from torch import Tensor
 
 from genimg import plots
-from genimg.data.folder import Stream
-from genimg.data.images import SOURCES, Images, fingerprint
-from genimg.data.sources import load_images
+from genimg.data.account import title
+from genimg.data.images import Images
+from genimg.data.sources import meant
+from genimg.data.stream import Stream
 from genimg.models.model import Model, has_batch_norm, start_averages
+from genimg.runs.pictures import load_pictures
 from genimg.runs.recipes import Recipe
 from genimg.system import distributed, files
 from genimg.system.device import seed_everything
@@ -37,7 +40,7 @@ from genimg.training.loop import Training
 #: Names of files in a run's folder.
 CONFIG, CHECKPOINT, PREVIOUS = "config.json", "checkpoint.pt", "checkpoint.previous.pt"
 #: Names of files and of the folder of pictures in a run's folder.
-WEIGHTS, HISTORY, SAMPLES = "weights.safetensors", "history.csv", "samples"
+WEIGHTS, HISTORY, SAMPLES, PICTURES = "weights.safetensors", "history.csv", "samples", "pictures.txt"
 #: What a checkpoint says that it is.
 FORMAT = "genimg checkpoint 1"
 #: What prints a line.
@@ -46,22 +49,6 @@ Echo = Callable[[str], object]
 
 class Stopped(Exception):
     """Ctrl-C or a request to end: the run is saved, and the message says how to go on."""
-
-
-def load_pictures(
-    recipe: Recipe, workers: int | None = None, memory: float | None = None
-) -> tuple[Images | Stream, Recipe]:
-    """The recipe's pictures, and the recipe with their channels and fingerprint."""
-    options = {}
-    if os.path.isdir(os.path.expanduser(recipe.data)) and recipe.data not in SOURCES:
-        options = dict(background=recipe.background, fit=recipe.fit, skip_bad=recipe.skip_bad, memory=memory)
-    elif (recipe.background, recipe.fit, recipe.skip_bad) != ("white", "crop", False):
-        raise RunError(f"--background, --fit and --skip-bad are for folders; {recipe.data!r} is none")
-    images = load_images(recipe.data, recipe.size, recipe.n, seed=recipe.seed, **options)
-    if isinstance(images, Stream):
-        images.workers = workers
-    channels = images.shape[1]
-    return images, dataclasses.replace(recipe, channels=channels, fingerprint=fingerprint(images))
 
 
 def train(
@@ -93,7 +80,10 @@ def train(
     if recipe.batch % distributed.size():
         raise RunError(f"--batch {recipe.batch} cannot be shared by {distributed.size()} processes evenly")
     stored = _read_config(out)
-    images, recipe = load_pictures(recipe.complete(), workers, memory)
+    recipe = dataclasses.replace(recipe.complete(), data=str(meant(recipe.data)))
+    images, recipe = load_pictures(recipe, workers, memory)
+    if first:
+        echo(str(images.account))
     if len(images) < 2:
         raise RunError(f"{recipe.data} has one picture: a generator needs more to learn from")
     if stored:
@@ -114,6 +104,7 @@ def train(
         _make(out)
         with files.locked(out):
             files.write_text(out / CONFIG, json.dumps(dataclasses.asdict(recipe), indent=2) + "\n")
+            files.write_text(out / PICTURES, images.account.report() if images.account else "")
             _run(training, images, recipe, out, save_every, echo)
     else:
         _run(training, images, recipe, out, save_every, lambda line: None)
@@ -131,7 +122,7 @@ def _run(training: Training, images: Images | Stream, recipe: Recipe, out: Path,
         if first:
             _write_results(training, out)
     stop = _Stop()
-    label = f"{recipe.family} on {Path(recipe.data).name}"
+    label = f"{recipe.family} on {title(recipe.data)}"
     with stop, Progress(recipe.steps, label, visible=first, hidden=diagnostics.MEASURES) as progress:
         progress.begin(training.step)
         training.tell = lambda diagnosis: progress.say(f"warning: {diagnosis}")

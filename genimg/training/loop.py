@@ -77,9 +77,9 @@ class Training:
         self.stepper.set_rates(rate(self.step, self.steps, self.schedule))
         drawn = next(self.stream)
         x, *labels = drawn if isinstance(drawn, tuple) else (drawn,)
-        x = self.transform(x) if self.transform else x
+        before, x = x, self.transform(x) if self.transform else x
         if self.step == 0:
-            self._tell(diagnostics.check_range(x))
+            self._tell(diagnostics.check_range(x, before))
         self.window.add(self.stepper.step(x, *labels))
         self.step += 1
         update_average(self.model, decay_after(self.step, self.batch, self.half_life))
@@ -176,7 +176,7 @@ def fit(
 
     Args:
         model: a GAN, VAE or Flow.
-        images: `Images`, `folder.Stream`, or a uint8 tensor (N, C, H, W).
+        images: `Images`, `stream.Stream`, or a uint8 tensor (N, C, H, W).
         steps: how many batches.
         batch: pictures in a batch, over all processes together.
         seed: of the batches' order and of the noise the model draws.
