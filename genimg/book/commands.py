@@ -4,7 +4,7 @@ import argparse
 import time
 from pathlib import Path
 
-from genimg.book import experiments, families, gpu, ladder, records, sweep
+from genimg.book import experiments, families, gpu, ladder, records, sweep, vae_experiments
 from genimg.system.errors import RunError
 from genimg.system.options import at_least_one, command, device, path
 
@@ -80,7 +80,8 @@ def record(options: argparse.Namespace) -> int:
         print(options.out / f"{name}.json")
         return 0
     run = {
-        "gan-factors": experiments.gan_factors, "gan-few": experiments.gan_few, "vae-factors": experiments.vae_factors,
+        "gan-factors": experiments.gan_factors, "gan-few": experiments.gan_few,
+        "vae-factors": vae_experiments.vae_factors,
     }[options.experiment]  # fmt: skip
     results, samples = run(options.size, options.width, options.steps, options.batch, options.seeds, where)
     records.write(name, records.command_line(), results, samples, started, where, options.out)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from genimg import gan, load_images, vae
-from genimg.book import experiments, records
+from genimg.book import experiments, records, vae_experiments
 from genimg.system.errors import RunError
 from genimg.system.notebook import WIDTH
 
@@ -92,7 +92,7 @@ def test_what_is_no_record_is_refused(content, tmp_path):
 def test_the_committed_records_are_of_the_experiments_as_they_are():
     folder = records.Path(__file__).parents[2] / "book" / "records"
     of_gans = {"gan-factors": experiments.GAN_FACTORS, "gan-few": experiments.GAN_FEW}
-    experiment_of = of_gans | {"vae-factors": experiments.VAE_FACTORS}
+    experiment_of = of_gans | {"vae-factors": vae_experiments.VAE_FACTORS}
     made = {name: path for name in experiment_of if (path := folder / f"{name}.json").exists()}
     assert made
     for name, path in made.items():
@@ -113,8 +113,8 @@ def test_mean_squared_error_is_a_gaussian_of_that_sigma():
 
 def test_an_experiment_repeats_and_its_seeds_differ():
     options = dict(steps=2, width=4, batch=4, device="cpu", names=("sum",), tell=lambda line: None, n=200, scored=16)
-    first, samples = experiments.vae_factors(seeds=2, **options)
-    again, same = experiments.vae_factors(seeds=1, **options)
+    first, samples = vae_experiments.vae_factors(seeds=2, **options)
+    again, same = vae_experiments.vae_factors(seeds=1, **options)
     scores = [{key: value for key, value in score.items() if key != "seconds"} for score in first["sum"]]
     assert scores[0] == {key: value for key, value in again["sum"][0].items() if key != "seconds"}
     assert scores[0] != scores[1]
@@ -133,7 +133,7 @@ def test_every_factor_changes_what_it_says():
     assert (small["no penalties"].r1, small["no penalties"].mixes) == (0.0, False)
     assert (small["no penalties, norm in D"].r1, small["no penalties, norm in D"].mixes) == (0.0, True)
     assert (small["lr 2e-4"].lr, small["beta1 0.5"].betas, small["beta1 0.9"].betas) == (2e-4, (0.5, 0.99), (0.9, 0.99))
-    assert experiments.build_vae(32, 4, **experiments.VAE_FACTORS["mean"]).sigma == math.sqrt(3 * 32 * 32 / 2)
+    assert vae_experiments.build_vae(32, 4, **vae_experiments.VAE_FACTORS["mean"]).sigma == math.sqrt(3 * 32 * 32 / 2)
 
 
 def test_a_judge_that_neither_empty_nor_blurred_nor_few_pictures_please():
