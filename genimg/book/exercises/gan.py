@@ -17,9 +17,7 @@ def rescue(walk: Callable[[int, bool], Number]) -> str | None:
     if close(first, plain, absolute=1e-7) or close(first, 8, absolute=1e-4):
         return "the first step is as short as that of plain gradient descent; Adam's is not"
     if not close(first, 7.9, absolute=5e-3):
-        return (
-            f"after one step the shift is {first:.3f}; by (1.12) Adam's first step has one length, whatever the gradient"
-        )
+        return f"after one step the shift is {first:.3f}; by (1.12) Adam's first step has one length for any gradient"
     for sampled, name in ((False, "even samples"), (True, "random samples")):
         end = number_of(walk(400, sampled))
         if abs(end) >= 1:
