@@ -28,8 +28,8 @@ from PIL import Image
 from genimg import flow, gan, vae
 from genimg.__main__ import main
 from genimg.data.sources import load_images
-from genimg.runs import run as runs
-from genimg.runs.run import CHECKPOINT, HISTORY, SAMPLES, WEIGHTS, load, load_pictures
+from genimg.runs.kept import CHECKPOINT, HISTORY, SAMPLES, WEIGHTS, read_config
+from genimg.runs.run import load, load_pictures
 from genimg.system import files
 from genimg.system.device import seed_everything
 from genimg.training.loop import Training
@@ -217,7 +217,7 @@ def fresh(recipe, images):
 
 def open_run(out):
     """A run's training as its checkpoint has it."""
-    recipe = runs._read_config(out)
+    recipe = read_config(out)
     training = fresh(recipe, load_pictures(recipe)[0])
     training.load_state_dict(files.read_tensors(out / CHECKPOINT)["training"])
     return training, recipe
