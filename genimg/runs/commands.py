@@ -98,18 +98,19 @@ def _add_options(p: argparse.ArgumentParser, family: str) -> None:
     where.add_argument("--fit", default="crop", help="crop: the centre square; pad: all of it on the background")
     where.add_argument("--skip-bad", action="store_true", help="leave out files that cannot be read, and list them")
     where.add_argument("--mirror", action="store_true", help="also show pictures mirrored: right for faces, not text")
+    of_text = "" if family == "flow" else ", of --networks text {}"
     how = p.add_argument_group("training")
     how.add_argument("--steps", type=int, default=5000, help="batches; a larger number extends a finished run")
     how.add_argument("--minutes", type=float, help="stop after so many and save; the same command goes on")
     how.add_argument("--batch", type=int, default=32, help="pictures a step, over all processes; memory grows with it")
     how.add_argument("--seed", type=int, default=0, help="of everything random")
-    how.add_argument("--lr", type=float, help="Adam's learning rate; if not given 1e-3, of --networks text 2e-4")
-    how.add_argument("--width", type=int, help="channels at full resolution; if not given 32, of --networks text 64")
+    how.add_argument("--lr", type=float, help=f"Adam's learning rate; if not given 1e-3{of_text.format('2e-4')}")
+    how.add_argument("--width", type=int, help=f"channels at full resolution; if not given 32{of_text.format('64')}")
     how.add_argument("--save-every", type=int, default=500, help="steps between checkpoints, each with a grid")
     own = p.add_argument_group("networks and losses")
     if family != "flow":
         own.add_argument("--networks", default="book", help="book: the improved ones; text: the source text's")
-        z_dim = "128" if family == "gan" else "64, of --networks text 128"
+        z_dim = "128" if family == "gan" else "64" + of_text.format("128")
         own.add_argument("--z-dim", type=int, help=f"length of the noise vector; if not given {z_dim}")
     if family == "gan":
         own.add_argument("--norm", default="batch", help="batch, or group: the same in any number of processes")

@@ -636,6 +636,8 @@ def test_without_a_compiler_it_trains_all_the_same(tmp_path):
         texts.append(process.communicate(timeout=300)[1])
         assert process.returncode == 0, texts
     assert "Traceback" not in texts[1]
-    assert len(lines(texts[1])) == len(lines(texts[0]))
+    # On the way there may be lines on how far it is; nothing else is said than of the plain run.
+    plain, compiled = ([line for line in lines(text) if ": step " not in line] for text in texts)
+    assert len(plain) == len(compiled) == 1
     weights = [(tmp_path / name / "weights.safetensors").read_bytes() for name in ("plain", "compiled")]
     assert weights[0] == weights[1]
