@@ -124,7 +124,7 @@ def score_vae(model: vae.VAE, test: Images) -> dict[str, float]:
 
 def pictures(size: int, n: int = 10_000, seed: int = 0) -> Images:
     """The experiments' shapes."""
-    return load_images("shapes", size, n, seed=seed, kinds=KINDS)
+    return load_images("genimg:shapes", size, n, seed=seed, kinds=KINDS)
 
 
 def gan_factors(

@@ -58,7 +58,7 @@ def build(source: str, family: str) -> Model:
 def load(source: str) -> tuple[Images, Images]:
     """(train, test) of a comparison: always the same pictures, 500 of them unseen."""
     if source == DIGITS:
-        return load_images("digits", 16).split(test=500, seed=0)
+        return load_images("genimg:digits", 16).split(test=500, seed=0)
     return experiments.pictures(32), experiments.pictures(32, 500, seed=1)
 
 

@@ -1,29 +1,39 @@
-"""One picture file of any kind and in any state, as uint8 (3, size, size)."""
+"""One picture file of any kind and in any state, as uint8 (1 or 3, size, size)."""
 
+import functools
 import logging
 import os
 import stat
 import threading
 import warnings
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from genimg.data import depth
+from genimg.data.depth import Deep
 from genimg.system.errors import DataError, reason, shown
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
 
-#: Pillow's readers for what `folder.find` takes. One of its many others would hand a file to another program.
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+#: Pillow's readers that know a file by its content. One of its many others would hand a file to another program.
+FORMATS = (
+    "PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "HEIF", "QOI", "PSD", "ICO", "DDS"
+)  # fmt: skip
 
 #: How a picture that is not square becomes one; see `decode`.
 FITS = ("crop", "pad")
 
 #: Larger ones are refused, since a small file can claim to be a picture that fills the memory.
 MOST_PIXELS, MOST_BYTES = 150_000_000, 2_000_000_000
+
+#: As large may a JPEG be that decodes to no more than `MOST_PIXELS`: it can be read at a fraction of its size.
+MOST_OF_JPEG = 250_000_000
 
 #: A picture of more pixels is read with no other large one beside it.
 LARGE = 20_000_000
@@ -40,53 +50,136 @@ UPRIGHT = {
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
-def decode(file: str | os.PathLike[str], size: int, background: str = "white", fit: str = "crop") -> Tensor:
-    """One file as uint8 (3, size, size).
+@functools.cache
+def formats() -> tuple[str, ...]:
+    """Those of `FORMATS` that Pillow reads here; HEIF (an iPhone's .heic) with the package pillow-heif."""
+    from PIL import Image
 
-    Turned as its EXIF data say; transparency put on the background; 16 bits a channel scaled to 8; of several frames
-    the first. Colour profiles are not applied.
+    with suppress(ImportError):
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+@functools.cache
+def endings() -> frozenset[str]:
+    """Endings of the files of these formats, in lower case."""
+    from PIL import Image
+
+    known = formats()
+    return frozenset(ending for ending, name in Image.registered_extensions().items() if name in known)
+
+
+def is_picture(file: str | os.PathLike[str]) -> bool:
+    """Whether a file begins as a picture does, whatever its name."""
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with opened(file):
+                return True
+    except Image.DecompressionBombError:
+        return True
+    except Exception:  # as many kinds as there are kinds of files
+        return False
+
+
+def decode(
+    file: str | os.PathLike[str], size: int, background: str = "white", fit: str = "crop", channels: int = 3,
+    white: float | None = None,
+) -> Tensor:  # fmt: skip
+    """One file as uint8 (channels, size, size).
+
+    Turned as its EXIF data say; transparency put on the background; more than 8 bits a value scaled to 8; of several
+    frames the first. Colour profiles are not applied.
 
     Args:
         background: a colour that Pillow knows by name, or #rrggbb.
         fit: "crop" takes the centre square; "pad" keeps all of the picture, with the background beside it.
+        channels: 3, or 1 for its lightness.
+        white: the value that is white, of pictures of more than 8 bits; None takes what `depth.white_of` does.
 
     Raises:
         DataError: the file cannot be read as a picture; an unknown colour or fit.
     """
-    import numpy as np
+    found = read(file, size, background, fit, channels, white)
+    if isinstance(found, Deep):
+        found = read(file, size, background, fit, channels, depth.white_of([found]))
+    assert isinstance(found, Tensor)
+    return found
 
+
+def read(
+    file: str | os.PathLike[str], size: int, background: str, fit: str, channels: int, white: float | None
+) -> Tensor | Deep:
+    """`decode`; without `white`, of a picture of more than 8 bits a value only how far its values go."""
     colour = rgb(background)
     if fit not in FITS:
         raise DataError(f"fit {fit!r}; there are {', '.join(FITS)}")
     try:
-        status = os.stat(file)
-        if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
-            raise ValueError("not an ordinary file")
-        if status.st_size > MOST_BYTES:
-            raise ValueError(f"{status.st_size:,} bytes are too many")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of oddities that change nothing here
-            pixels = np.array(_square(file, size, colour, fit))
+            found = _square(file, size, colour, fit, white)
+            if isinstance(found, Deep):
+                return found
+            pixels = np.array(found if channels == 3 else found.convert("L"))
     except Exception as error:  # Pillow raises OSError, ValueError, SyntaxError, struct.error, ... for bad files
         raise DataError(
             f"{shown(file)} cannot be read as a picture ({reason(error, file)}); repair or remove it, or leave out "
             f"what cannot be read with skip_bad=True (--skip-bad)"
         ) from error
-    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()  # (3, S, S)
+    return torch.from_numpy(pixels).view(size, size, channels).permute(2, 0, 1).contiguous()  # (C, S, S)
 
 
-def _square(file: str | os.PathLike[str], size: int, colour: tuple[int, ...], fit: str) -> "Image.Image":
-    from PIL import Image
+@contextmanager
+def opened(file: str | os.PathLike[str]) -> Iterator["ImageFile.ImageFile"]:
+    """A picture whose head has been read.
 
-    with Image.open(file, formats=FORMATS) as picture:
+    Raises:
+        ValueError, OSError, SyntaxError, ...: it is none.
+    """
+    from PIL import Image, JpegImagePlugin, UnidentifiedImageError
+
+    status = os.stat(file)
+    if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
+        raise ValueError("not an ordinary file")
+    if status.st_size > MOST_BYTES:
+        raise ValueError(f"{status.st_size:,} bytes are too many")
+    with open(file, "rb") as stream:
+        head = stream.read(4)
+        stream.seek(0)
+        if head.startswith(b"\xff\xd8\xff"):  # Image.open would refuse what can still be read at a fraction of its size
+            yield JpegImagePlugin.jpeg_factory(stream, os.fspath(file))
+            return
+        try:
+            picture = Image.open(stream, formats=formats())
+        except UnidentifiedImageError:
+            tiff = head in (b"II*\0", b"MM\0*")
+            raise ValueError(depth.unknown_tiff(stream) if tiff else "cannot identify what it is") from None
+        yield picture
+
+
+def _square(
+    file: str | os.PathLike[str], size: int, colour: tuple[int, ...], fit: str, white: float | None
+) -> "Image.Image | Deep":
+    with opened(file) as picture:
         n = picture.width * picture.height
-        if n > MOST_PIXELS:
-            raise ValueError(f"{picture.width:,} x {picture.height:,} pixels are too many")
         with _one_large if n > LARGE else nullcontext():
-            picture.draft(None, (2 * size, 2 * size))  # JPEG decodes large pictures at a fraction of the size
+            if n <= (MOST_OF_JPEG if picture.format in ("JPEG", "MPO") else MOST_PIXELS):
+                picture.draft(None, (2 * size, 2 * size))  # JPEG decodes large pictures at a fraction of the size
+            if picture.width * picture.height > MOST_PIXELS:
+                raise ValueError(f"{picture.width:,} x {picture.height:,} pixels are too many")
             _scale_clearrgb(picture)
-            picture.load()
-            return _fitted(_composited(_turned(picture), colour), size, colour, fit)
+            image: Image.Image | Deep = picture
+            if depth.is_deep(picture):
+                image = _depth(picture, file) if white is None else _eight_bits(picture, file, white)
+            if isinstance(image, Deep):
+                return image
+            image.load()
+            return _fitted(_composited(_turned(image, _orientation(picture)), colour), size, colour, fit)
 
 
 def _scale_clearrgb(picture: "ImageFile.ImageFile") -> None:
@@ -99,13 +192,48 @@ def _scale_clearrgb(picture: "ImageFile.ImageFile") -> None:
         picture.info["transparency"] = tuple(level >> 8 for level in clear)
 
 
-def _turned(picture: "Image.Image") -> "Image.Image":
+def _depth(picture: "ImageFile.ImageFile", file: str | os.PathLike[str]) -> Deep:
+    most = depth.stated(picture)
+    if depth.is_colour(picture):
+        top = 256 * float(np.asarray(picture)[..., :3].max()) + 255
+    else:
+        top = float(depth.values(picture).max())
+    return Deep(max(top, most), picture.mode == "F", shown(file))
+
+
+def _eight_bits(picture: "ImageFile.ImageFile", file: str | os.PathLike[str], white: float) -> "Image.Image":
+    """A picture of more than 8 bits a value, not yet loaded, as one of 8; what is clear in it stays so."""
     from PIL import Image
 
+    clear = picture.info.get("transparency")
+    if depth.is_colour(picture):
+        if white == 2**16 - 1:
+            return picture  # Pillow takes the upper halves of the values
+        with opened(file) as again:
+            depth.lower_halves(again)
+            lower = np.asarray(again)[..., :3].astype(np.float32)
+        upper = np.asarray(picture)[..., :3].astype(np.float32)
+        image = Image.fromarray(depth.scaled(256 * upper + lower, white))
+        if clear is not None or picture.mode == "RGBA":
+            image.putalpha(picture.convert("RGBA").getchannel("A"))
+        return image
+    found = depth.values(picture)
+    image = Image.fromarray(depth.scaled(white - found if depth.is_negative(picture) else found, white))
+    if isinstance(clear, int):
+        image.putalpha(Image.fromarray(np.where(found == clear, 0, 255).astype(np.uint8)))
+    return image
+
+
+def _orientation(picture: "Image.Image") -> int:
     try:
-        orientation = picture.getexif().get(0x0112, 0)
+        return picture.getexif().get(0x0112, 0)
     except Exception:  # broken EXIF data, while the pixels are fine
-        return picture
+        return 0
+
+
+def _turned(picture: "Image.Image", orientation: int) -> "Image.Image":
+    from PIL import Image
+
     name = UPRIGHT.get(orientation)
     return picture.transpose(Image.Transpose[name]) if name else picture
 
@@ -114,7 +242,6 @@ def _composited(picture: "Image.Image", colour: tuple[int, ...]) -> "Image.Image
     """RGB, with transparent parts on the colour."""
     from PIL import Image
 
-    picture = _eight_bits(picture)
     if "transparency" not in picture.info and picture.mode not in ("RGBA", "LA", "PA", "RGBa", "La"):
         return picture.convert("RGB")
     picture = picture.convert("RGBA")
@@ -136,31 +263,6 @@ def _fitted(picture: "Image.Image", size: int, colour: tuple[int, ...], fit: str
     whole = picture.resize((width, height), Image.Resampling.LANCZOS)
     square.paste(whole, ((size - width) // 2, (size - height) // 2))
     return square
-
-
-def _eight_bits(picture: "Image.Image") -> "Image.Image":
-    """Modes of more than 8 bits scaled to 8, where Pillow would clip them.
-
-    Modes I and F know no range: it is the smallest of 1 (F only), 2^8-1, 2^16-1 and 2^31-1 that holds all values.
-    """
-    import numpy as np
-    from PIL import Image
-
-    clear = picture.info.get("transparency")
-    if not (picture.mode.startswith("I") or picture.mode == "F"):
-        return picture
-    values = np.asarray(picture).astype(np.float64)
-    if not np.isfinite(values).all():
-        raise ValueError("values that are not finite")
-    low, high = values.min(), values.max()
-    ranges = {"F": (1, 2**8 - 1, 2**16 - 1), "I": (2**8 - 1, 2**16 - 1, 2**31 - 1)}.get(picture.mode, (2**16 - 1,))
-    if low < 0 or high > ranges[-1]:
-        raise ValueError(f"values from {low:g} to {high:g}")
-    full = next(most for most in ranges if high <= most)
-    grey = Image.fromarray((values * (255 / full)).round().astype(np.uint8))
-    if isinstance(clear, int):
-        grey.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
-    return grey
 
 
 def rgb(background: str) -> tuple[int, ...]:

@@ -3,223 +3,190 @@
 import os
 import sys
 import warnings
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
-from typing import NoReturn
 
 import torch
 from torch import Tensor
 
-from genimg.data.decode import FITS, decode, rgb
-from genimg.data.images import SOURCES, Images, combined, digest
+from genimg.data.account import Account, title
+from genimg.data.decode import FITS, read, rgb
+from genimg.data.depth import Deep, white_of
+from genimg.data.find import Found, find
+from genimg.data.images import Images, combined, digest
+from genimg.data.stream import Stream, processors
 from genimg.system.errors import DataError, reason, shown
-
-#: File name endings taken for pictures; what is in a file is told from its content.
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 
 #: Files read at once before the next ones are begun.
 BLOCK = 1024
 
-
-def find(folder: str | os.PathLike[str]) -> list[Path]:
-    """Picture files at any depth, sorted by their path within the folder. Hidden files and folders are left out.
-
-    Links to folders are followed, but no folder is entered twice, so that loops end.
-
-    Raises:
-        DataError: no such folder, or one in it that cannot be read.
-    """
-    top = os.path.expanduser(folder)
-
-    def stop(error: OSError) -> NoReturn:
-        raise DataError(
-            f"{shown(error.filename or top)} cannot be read ({error.strerror}); change its permissions or move it away"
-        ) from error
-
-    if not os.path.isdir(top):
-        what = "a file, neither a folder" if os.path.isfile(top) else "neither a folder"
-        raise DataError(f"'{shown(top, 200)}' is {what} nor one of {', '.join(SOURCES)}")
-    found, seen = [], set()
-    try:
-        for here, folders, names in os.walk(top, onerror=stop, followlinks=True):
-            status = os.stat(here)
-            if (status.st_dev, status.st_ino) in seen:
-                folders.clear()
-                continue
-            seen.add((status.st_dev, status.st_ino))
-            folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__MACOSX")
-            found += [Path(here, name) for name in names if name[0] != "." and name.lower().endswith(SUFFIXES)]
-    except OSError as error:
-        stop(error)
-    if not found:
-        raise DataError(f"no pictures in {shown(top)}: looked for {', '.join(SUFFIXES)} at any depth")
-    return sorted(found, key=lambda file: file.relative_to(top).as_posix())
+#: Bytes of a digest.
+DIGEST = 32
 
 
 def load(
     folder: str | os.PathLike[str], size: int, background: str = "white", fit: str = "crop", skip_bad: bool = False,
-    memory: float | None = None, n: int | None = None, seed: int = 0,
-) -> "Images | Stream":  # fmt: skip
-    """A folder's pictures, each file decoded once.
+    memory: float | None = None, n: int | None = None, seed: int = 0, channels: int | None = None,
+    white: float | None = None,
+) -> Images | Stream:  # fmt: skip
+    """A folder's pictures, each file decoded once, those of more than 8 bits a value twice.
 
     Args:
-        folder, size, background, fit: see `find` and `decode`.
-        skip_bad: leave out files that cannot be read; their names are told and kept in `skipped`.
+        folder, size, background, fit: see `find.find` and `decode.decode`.
+        skip_bad: leave out files and folders that cannot be read; they are told and kept in `account.skipped`.
         memory: bytes that the pictures may take; None takes half of what the machine has free. More are not kept but
-            streamed: every file is decoded once to check it, then again whenever it is drawn.
+            streamed: every file is decoded to check it, then again whenever it is drawn.
         n, seed: at most n pictures, drawn by the seed.
+        channels: 3, or 1 for their lightness; None takes 1 where every picture is grey, else 3.
+        white: the value that is white in pictures of more than 8 bits; None takes one for all, see `depth.white_of`.
 
     Returns:
         Images, or a Stream.
 
     Raises:
-        DataError: an unknown colour or fit; a file that cannot be read; no picture left.
+        DataError: an option out of range; a file that cannot be read; no picture left.
     """
-    from tqdm import tqdm
+    _check(background, fit, memory, channels, white)
+    found = find(folder, skip_bad)
+    files = _chosen(found, folder, n, seed)
+    streams = len(files) * (channels or 3) * size * size > (free_memory() // 2 if memory is None else memory)
+    reading = _Reading(files, size, background, fit, channels, streams)
+    errors = reading.read_all(f"reading {title(folder)}", white, skip_bad)
+    good, skipped = reading.good(), found.skipped | errors
+    if not good:
+        raise DataError(f"none of the {len(files)} pictures in {folder} can be read; the first is {shown(files[0])}")
+    if skipped:
+        names = ", ".join(shown(name, 200) for name in list(skipped)[:5]) + (", ..." if len(skipped) > 5 else "")
+        total = len(files) + len(found.skipped)
+        print(f"left out {len(skipped)} of {total} files that cannot be read: {names}", file=sys.stderr)
+    account = Account(
+        os.fspath(folder), (len(good), reading.channels(), size, size),
+        Counter(Path(files[i]).suffix.lower()[1:] or "without an ending" for i in good),
+        found.passed, skipped, len(reading.deep), reading.white,
+    )  # fmt: skip
+    if reading.pixels is None:
+        return Stream([files[i] for i in good], account, background, fit, reading.white, reading.fingerprint())
+    for place, i in enumerate(good):
+        reading.pixels[place] = reading.pixels[i]  # close the gaps
+    return Images(reading.pixels[: len(good), : account.shape[1]].contiguous(), account=account)
 
+
+def _check(background: str, fit: str, memory: float | None, channels: int | None, white: float | None) -> None:
     rgb(background)
     if fit not in FITS:
         raise DataError(f"fit {fit!r}; there are {', '.join(FITS)}")
     if memory is not None and not memory >= 0:
         raise DataError(f"memory={memory!r}: it has to be a number of bytes")
-    files = find(folder)
-    if n is not None and n < len(files):
-        drawn = torch.randperm(len(files), generator=torch.Generator().manual_seed(seed))[:n]
-        files = [files[i] for i in sorted(drawn.tolist())]
-    streams = len(files) * 3 * size * size > (free_memory() // 2 if memory is None else memory)
-    pixels = None if streams else torch.empty(len(files), 3, size, size, dtype=torch.uint8)
-    good: list[Path] = []
-    skipped: list[str] = []
-    digests: list[bytes] = []
+    if channels not in (None, 1, 3):
+        raise DataError(f"channels={channels!r}: 3 is colour, 1 is grey, None what the pictures are")
+    if white is not None and not (isinstance(white, int | float) and 0 < white < float("inf")):
+        raise DataError(f"white={white!r}: it has to be a number above 0")
 
-    def read(i: int) -> bytes | DataError:
-        try:
-            picture = decode(files[i], size, background, fit)
-        except DataError as error:
-            return error
-        if pixels is None:
-            return digest(picture)
-        pixels[i] = picture
-        return b""
 
-    def read_all() -> Generator[bytes | DataError, None, None]:
+def _chosen(found: Found, folder: str | os.PathLike[str], n: int | None, seed: int) -> list[str]:
+    """At most n of the files, drawn by the seed."""
+    if not found.files:
+        left_out = Account("", (), passed=found.passed, skipped=found.skipped).left_out()
+        raise DataError(
+            f"no pictures in {shown(os.path.expanduser(folder))}: looked for .png, .jpg and all else that Pillow knows "
+            f"by its content, at any depth{left_out}"
+        )
+    if n is None or n >= len(found.files):
+        return found.files
+    drawn = torch.randperm(len(found.files), generator=torch.Generator().manual_seed(seed))[:n]
+    return [found.files[i] for i in sorted(drawn.tolist())]
+
+
+class _Reading:
+    """Files being read into memory or, for a stream, to check them and to take their fingerprint.
+
+    Attributes:
+        pixels: uint8 (N, C, S, S), None for a stream.
+        deep: index -> how far its values go, of pictures of more than 8 bits a value.
+        white: what is white in these, None where there are none.
+    """
+
+    def __init__(
+        self, files: Sequence[str], size: int, background: str, fit: str, channels: int | None, streams: bool
+    ) -> None:
+        self.files, self.size, self.background, self.fit = files, size, background, fit
+        self.most, self.grey = channels or 3, channels is None  # channels to read; all of them grey so far
+        self.pixels = None if streams else torch.empty(len(files), self.most, size, size, dtype=torch.uint8)
+        self.digests, self.grey_digests = (bytearray(DIGEST * len(files) if streams else 0) for _ in range(2))
+        self.seen = bytearray(len(files))
+        self.deep: dict[int, Deep] = {}
+        self.white: float | None = None
+
+    def read_all(self, label: str, white: float | None, skip_bad: bool) -> dict[str, str]:
+        """Read every file. Returns file -> reason of those that cannot be read."""
+        skipped = self._pass(label, range(len(self.files)), skip_bad)
+        if self.deep:
+            self.white = white or white_of(self.deep.values())
+            skipped |= self._pass(label, sorted(self.deep), skip_bad)
+        return skipped
+
+    def good(self) -> list[int]:
+        """Indices of the files that could be read."""
+        return [i for i, seen in enumerate(self.seen) if seen]
+
+    def channels(self) -> int:
+        """Of the pictures: 1 where all are grey and nothing else was asked for."""
+        return 1 if self.grey else self.most
+
+    def fingerprint(self) -> str:
+        """Of a stream, see `images.fingerprint`."""
+        digests = self.grey_digests if self.grey else self.digests
+        of_good = (bytes(digests[i * DIGEST : (i + 1) * DIGEST]) for i in self.good())
+        return combined(of_good, (self.channels(), self.size, self.size))
+
+    def _pass(self, label: str, indices: Sequence[int], skip_bad: bool) -> dict[str, str]:
+        from tqdm import tqdm
+
+        skipped = {}
+        with warnings.catch_warnings(), closing(self._results(indices)) as results:
+            warnings.simplefilter("ignore")  # here as well: threads that do this by turns would undo each other's
+            shown_results = tqdm(results, label, len(indices), leave=False, disable=None)
+            for i, error in zip(indices, shown_results, strict=True):
+                if error is None:
+                    continue
+                if not skip_bad:
+                    raise error
+                skipped[self.files[i]] = reason(error.__cause__ or error, self.files[i])
+        return skipped
+
+    def _results(self, indices: Sequence[int]) -> Generator[DataError | None, None, None]:
         # block after block: a million waiting calls would fill the memory
-        with ThreadPoolExecutor(min(8, _processors())) as pool:
+        with ThreadPoolExecutor(min(8, processors())) as pool:
             try:
-                for block in range(0, len(files), BLOCK):
-                    yield from pool.map(read, range(block, min(block + BLOCK, len(files))))
+                for block in range(0, len(indices), BLOCK):
+                    yield from pool.map(self._read, indices[block : block + BLOCK])
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    label = f"reading {shown(Path(folder).name)}"
-    with warnings.catch_warnings(), closing(read_all()) as results:
-        warnings.simplefilter("ignore")  # here as well: threads that do this by turns would undo each other's
-        for i, result in enumerate(tqdm(results, label, len(files), leave=False, disable=None)):
-            if not isinstance(result, DataError):
-                if pixels is not None:
-                    pixels[len(good)] = pixels[i]  # close the gaps
-                good.append(files[i])
-                digests.append(result)
-            elif skip_bad:
-                skipped.append(str(files[i]))
-            else:
-                raise result
-    if not good:
-        raise DataError(f"none of the {len(files)} pictures in {folder} can be read; the first is {shown(files[0])}")
-    if skipped:
-        names = ", ".join(shown(name) for name in skipped[:5]) + (", ..." if len(skipped) > 5 else "")
-        print(f"left out {len(skipped)} of {len(files)} files that cannot be read: {names}", file=sys.stderr)
-    if pixels is None:
-        return Stream(good, size, background, fit, tuple(skipped), combined(digests, (3, size, size)))
-    return Images(pixels[: len(good)], skipped=tuple(skipped))
-
-
-class Stream(torch.utils.data.Dataset[Tensor]):
-    """Pictures that are decoded when they are drawn: `stream[i]` is uint8 (3, size, size).
-
-    Attributes:
-        files: their paths; all could be read when the stream was made.
-        skipped: those that could not.
-        shape: (N, 3, size, size).
-        fingerprint: what `data.fingerprint` gives for the same pictures in memory.
-        workers: processes that decode ahead, where `batches` is not told; None takes a processor each, up to 4.
-    """
-
-    shape: tuple[int, ...]
-    workers: int | None = None
-
-    def __init__(
-        self, files: Sequence[Path], size: int, background: str = "white", fit: str = "crop",
-        skipped: tuple[str, ...] = (), fingerprint: str = "",
-    ) -> None:  # fmt: skip
-        self.files, self.size, self.background, self.fit, self.skipped = files, size, background, fit, skipped
-        self.shape, self.fingerprint = (len(files), 3, size, size), fingerprint
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def __getitem__(self, i: int) -> Tensor:
-        return decode(self.files[i], self.size, self.background, self.fit)
-
-    def pixels_of(self, indices: Iterable[int]) -> Tensor:
-        """Pictures at some indices: uint8 (B, 3, size, size)."""
-        return torch.stack([self[i] for i in indices])
-
-    def batches(self, indices: Iterable[Tensor], workers: int | None = None) -> Iterator[Tensor]:
-        """uint8 (B, 3, size, size) for each tensor of indices (B,), decoded ahead by worker processes.
-
-        Args:
-            workers: how many; 0 decodes here; None takes the stream's own.
-
-        Raises:
-            DataError: a file has become unreadable since the stream was made.
-        """
-        workers = self.workers if workers is None else workers
-        loader = torch.utils.data.DataLoader(
-            _Caught(self),
-            batch_sampler=(index.tolist() for index in indices),
-            num_workers=min(4, _processors()) if workers is None else workers,
-            collate_fn=_stacked,  # in the worker: a tensor of its own for each picture would take a file handle each
-            generator=torch.Generator(),  # the global one is the training's
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # more workers than processors: as asked for
-            ahead = iter(loader)
+    def _read(self, i: int) -> DataError | None:
         try:
-            while True:
-                try:
-                    pixels = next(ahead, None)
-                except (RuntimeError, EOFError, OSError) as error:  # a worker was killed, or no memory is left to it
-                    raise DataError(
-                        f"reading ahead failed ({reason(error, '')}); workers=0 (--workers 0) does without"
-                    ) from error
-                if pixels is None:
-                    return
-                if isinstance(pixels, str):
-                    raise DataError(pixels)
-                yield pixels
-        finally:
-            del ahead  # ends the workers
-
-
-class _Caught(torch.utils.data.Dataset[Tensor | str]):
-    """A stream whose errors come as values: raised in a worker, they would reach the reader as a traceback in text."""
-
-    def __init__(self, stream: Stream) -> None:
-        self.stream = stream
-
-    def __getitem__(self, i: int) -> Tensor | str:
-        try:
-            return self.stream[i]
+            picture = read(self.files[i], self.size, self.background, self.fit, self.most, self.white)
         except DataError as error:
-            return str(error)
+            return error
+        if isinstance(picture, Deep):
+            self.deep[i] = picture
+        else:
+            self._keep(i, picture)
+        return None
 
-
-def _stacked(pictures: list[Tensor | str]) -> Tensor | str:
-    error = next((one for one in pictures if isinstance(one, str)), None)
-    return error or torch.stack([one for one in pictures if isinstance(one, Tensor)])
+    def _keep(self, i: int, picture: Tensor) -> None:
+        self.grey = self.grey and bool((picture == picture[:1]).all())
+        if self.pixels is not None:
+            self.pixels[i] = picture
+        else:
+            place = slice(i * DIGEST, (i + 1) * DIGEST)
+            self.digests[place] = digest(picture)
+            if self.grey:
+                self.grey_digests[place] = digest(picture[:1])
+        self.seen[i] = 1
 
 
 def free_memory() -> int:
@@ -229,8 +196,3 @@ def free_memory() -> int:
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
     except (OSError, StopIteration):  # not Linux
         return 4 * 10**9
-
-
-def _processors() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from genimg.data.account import Account
 from genimg.system.errors import DataError
 
 #: Sources that need no network.
@@ -22,7 +23,7 @@ SOURCES = (DIGITS, PHOTOS, SHAPES, *DOWNLOADED)
 SMALLEST, LARGEST = 8, 1024
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Images:
     """Pictures in memory.
 
@@ -31,14 +32,18 @@ class Images:
         labels: int64 (N,), or None.
         factors: name -> (N,) where the truth behind the pictures is known (shapes), or None.
         classes: the labels' names.
-        skipped: files of a folder that could not be read and were left out.
+        account: what was read and what was passed over; None for a part of what was read.
     """
 
     pixels: Tensor
     labels: Tensor | None = None
     factors: dict[str, Tensor] | None = None
     classes: tuple[str, ...] = ()
-    skipped: tuple[str, ...] = ()
+    account: Account | None = None
+
+    def __repr__(self) -> str:
+        n, c, h, w = self.shape
+        return f"Images({self.account or f'{n:,} pictures, {w}x{h}, {c} channel' + 's' * (c != 1)})"
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -55,6 +60,11 @@ class Images:
     def shape(self) -> tuple[int, ...]:
         """(N, C, H, W)."""
         return tuple(self.pixels.shape)
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """Files and folders that could not be read and were left out."""
+        return tuple(self.account.skipped) if self.account else ()
 
     def floats(self, device: torch.device | str | None = None) -> Tensor:
         """All pictures as float32 (N, C, H, W) in [-1, 1]."""
@@ -75,9 +85,10 @@ class Images:
 
 @runtime_checkable
 class Streamed(Protocol):
-    """Pictures that are read when they are drawn, as those of a `folder.Stream` are."""
+    """Pictures that are read when they are drawn, as those of a `stream.Stream` are."""
 
     shape: tuple[int, ...]
+    account: Account
     fingerprint: str
     workers: int | None
 
@@ -111,7 +122,7 @@ def batches(
     pictures are put on the device once. A last short batch is filled from the next epoch.
 
     Args:
-        images: Images, a `folder.Stream`, or a uint8 tensor (N, C, H, W).
+        images: Images, a `stream.Stream`, or a uint8 tensor (N, C, H, W).
         batch: pictures in a batch, over all processes.
         start: how many batches to leave out: those that were drawn before.
         part: (rank, processes): only this process's rows of each batch.

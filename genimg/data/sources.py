@@ -1,5 +1,6 @@
 """Pictures from anywhere, by the name of a source or of a folder, as one uint8 tensor."""
 
+import dataclasses
 import os
 from pathlib import Path
 from types import ModuleType
@@ -9,11 +10,19 @@ import torch
 from torch import Tensor
 
 from genimg.data import folder, shapes
+from genimg.data.account import Account
 from genimg.data.images import DIGITS, DOWNLOADED, LARGEST, PHOTOS, SHAPES, SMALLEST, SOURCES, Images
+from genimg.data.stream import Stream
 from genimg.system.errors import DataError
 
-#: The sources that have a name.
-Named = Literal["digits", "photos", "shapes", "mnist", "fashion_mnist", "cifar10"]
+#: Before the name of a built-in source: that, whatever folders there are.
+OWN = "genimg:"
+
+#: The sources that have a name, and how they are asked for where a folder has it too.
+Named = Literal[
+    "digits", "photos", "shapes", "mnist", "fashion_mnist", "cifar10", "genimg:digits", "genimg:photos",
+    "genimg:shapes", "genimg:mnist", "genimg:fashion_mnist", "genimg:cifar10",
+]  # fmt: skip
 
 
 @overload
@@ -23,27 +32,27 @@ def load_images(
 @overload
 def load_images(
     source: str | os.PathLike[str], size: int | None = None, n: int | None = None, seed: int = 0, **options: Any
-) -> Images | folder.Stream: ...
+) -> Images | Stream: ...
 def load_images(
     source: str | os.PathLike[str], size: int | None = None, n: int | None = None, seed: int = 0, **options: Any
-) -> Images | folder.Stream:
+) -> Images | Stream:
     """Load or draw pictures.
 
     Args:
-        source: "digits", "photos", "shapes", "mnist", "fashion_mnist", "cifar10", or a folder of pictures.
+        source: "digits", "photos", "shapes", "mnist", "fashion_mnist", "cifar10", or a folder of pictures, see `meant`.
         size: width and height in pixels, 8 to 1024. None keeps what the source has (digits 8, photos 427x640,
             mnist 28, cifar10 32); shapes and folders then take 32 and 64.
         n: how many pictures at most, drawn by the seed (shapes: how many exactly, 10,000 by default; photos: how
             many random square crops, 1,000 by default, when a size is given).
         seed: of every choice made here.
-        options: for shapes, those of `shapes.sample_factors`; for folders background, fit, skip_bad and memory, see
-            `folder.load`.
+        options: for shapes, those of `shapes.sample_factors`; for folders background, fit, skip_bad, memory, channels
+            and white, see `folder.load`.
 
     Returns:
-        Images; of a folder that does not fit in memory a `folder.Stream`.
+        Images; of a folder that does not fit in memory a `stream.Stream`.
 
     Raises:
-        DataError: an unknown source, a missing, empty or corrupt one, or a number out of range.
+        DataError: an unknown source, a missing, empty or corrupt one, or one of two meanings; a number out of range.
     """
     if not isinstance(source, (str, os.PathLike)):
         raise DataError(f"source {source!r}: it has to be a folder or one of {', '.join(SOURCES)}")
@@ -51,12 +60,42 @@ def load_images(
         raise DataError(f"size={size!r}: it has to be a whole number from {SMALLEST} to {LARGEST}")
     if n is not None and not (isinstance(n, int) and n >= 1):
         raise DataError(f"n={n!r}: it has to be a whole number of at least 1")
-    if source == SHAPES:
-        return _shapes(size or 32, 10_000 if n is None else n, seed, options)
+    source = meant(source)
     if source not in SOURCES:
         return _folder(source, size or 64, n, seed, options)
+    images = _built_in(source, size, n, seed, options)
+    return dataclasses.replace(images, account=Account(source, images.shape))
+
+
+def meant(source: str | os.PathLike[str]) -> str | os.PathLike[str]:
+    """The plain name of a built-in source where one is meant, else the folder as it is given.
+
+    "genimg:photos" is always the built-in source; "./photos" and Path("photos") are always a folder; "photos" is
+    refused where there is a folder of that name too.
+
+    Raises:
+        DataError: both are there.
+    """
+    if isinstance(source, str) and source.removeprefix(OWN) in SOURCES:
+        name = source.removeprefix(OWN)
+        if source == name and os.path.isdir(name):
+            raise DataError(
+                f"{name!r} is a folder here and a built-in source: './{name}' is the folder, '{OWN}{name}' the source"
+            )
+        return name
+    return source
+
+
+def unmistakable(source: str) -> str:
+    """A source that `meant` has given, as text that stays what it is whatever folders come."""
+    return OWN + source if source in SOURCES else source
+
+
+def _built_in(source: str, size: int | None, n: int | None, seed: int, options: dict[str, Any]) -> Images:
+    if source == SHAPES:
+        return _shapes(size or 32, 10_000 if n is None else n, seed, options)
     if options:
-        raise DataError(f"{', '.join(options)}: only shapes and folders take options, {str(source)!r} has none")
+        raise DataError(f"{', '.join(options)}: only shapes and folders take options, {source!r} has none")
     if source == PHOTOS:
         return _photos(size, 1_000 if n is None else n, seed)
     images = _digits() if source == DIGITS else _downloaded(source)
@@ -98,10 +137,12 @@ def _sklearn_datasets() -> ModuleType:
 
 def _folder(
     source: str | os.PathLike[str], size: int, n: int | None, seed: int, options: dict[str, Any]
-) -> Images | folder.Stream:
-    unknown = options.keys() - {"background", "fit", "skip_bad", "memory"}
+) -> Images | Stream:
+    unknown = options.keys() - {"background", "fit", "skip_bad", "memory", "channels", "white"}
     if unknown:
-        raise DataError(f"{', '.join(sorted(unknown))}: folders take background, fit, skip_bad and memory")
+        raise DataError(
+            f"{', '.join(sorted(unknown))}: folders take background, fit, skip_bad, memory, channels and white"
+        )
     return folder.load(source, size, n=n, seed=seed, **options)
 
 

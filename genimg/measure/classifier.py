@@ -189,10 +189,10 @@ def _pictures(source: str, seed: int, most: int) -> list[tuple[Tensor, dict[str,
     """((pixels, labels), the same held out): uint8 pictures and {head: class}; of shapes no more than are seen."""
     size = SPECS[source].size
     if source == DIGITS:
-        parts = load_images("digits", size).split(500, seed=0)
+        parts = load_images("genimg:digits", size).split(500, seed=0)
         return [(part.pixels, {"digit": part.labels}) for part in parts if part.labels is not None]
     many = (min(30_000, most), 2000)
-    drawn = [load_images("shapes", size, n, 10**6 + 2 * seed + i, **RANGES) for i, n in enumerate(many)]
+    drawn = [load_images("genimg:shapes", size, n, 10**6 + 2 * seed + i, **RANGES) for i, n in enumerate(many)]
     return [(part.pixels, bins(part.factors)) for part in drawn if part.factors is not None]
 
 

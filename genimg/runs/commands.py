@@ -85,7 +85,10 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 def _add_options(p: argparse.ArgumentParser, family: str) -> None:
     where = p.add_argument_group("what and where")
-    where.add_argument("--data", required=True, help="a folder of pictures, or shapes, digits, photos, cifar10, mnist")
+    where.add_argument(
+        "--data", required=True,
+        help="a folder of pictures, or shapes, digits, photos, cifar10, mnist (genimg:photos beside a folder photos)",
+    )  # fmt: skip
     where.add_argument("--out", required=True, type=path, help="folder of the run; made if absent")
     where.add_argument(
         "--from", dest="start", type=path, help="folder of another run, from whose weights this one starts"
@@ -96,6 +99,8 @@ def _add_options(p: argparse.ArgumentParser, family: str) -> None:
     )
     where.add_argument("--background", default="white", help="colour behind transparent pictures: a name or #rrggbb")
     where.add_argument("--fit", default="crop", help="crop: the centre square; pad: all of it on the background")
+    where.add_argument("--channels", type=int, help="3, or 1 for grey; if not given 1 where all of a folder are grey")
+    where.add_argument("--white", type=float, help="the value that is white in pictures of more than 8 bits")
     where.add_argument("--skip-bad", action="store_true", help="leave out files that cannot be read, and list them")
     where.add_argument("--mirror", action="store_true", help="also show pictures mirrored: right for faces, not text")
     of_text = "" if family == "flow" else ", of --networks text {}"

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from genimg.data.folder import Stream
 from genimg.data.images import DIGITS, SHAPES, SOURCES, Images, fingerprint
-from genimg.data.sources import load_images
+from genimg.data.sources import load_images, meant, unmistakable
+from genimg.data.stream import Stream
 from genimg.measure import features, oracle
 from genimg.measure.yardstick import (
     NEIGHBOURS,
@@ -54,6 +54,7 @@ def evaluate(
         RunError, DataError: see `run.load`, `load_images` and `features.load`.
     """
     model, recipe = load(out, device)
+    source, trained_on = (one and str(meant(one)) for one in (source, trained_on))
     own = source is None or source == recipe.data
     images, _ = _read(recipe, trained_on or recipe.data, recipe.n, recipe.seed, memory, workers)
     if fingerprint(images) != recipe.fingerprint:
@@ -108,7 +109,8 @@ def _read(
     options: dict[str, Any] = {}
     if source not in SOURCES:
         options = dict(background=recipe.background, fit=recipe.fit, skip_bad=recipe.skip_bad, memory=memory)
-    images = load_images(source, recipe.size, n, seed=seed, **options)
+        options |= dict(channels=recipe.channels, white=recipe.white)
+    images = load_images(unmistakable(source), recipe.size, n, seed=seed, **options)
     if isinstance(images, Images):
         return images, [f"number {i}" for i in range(len(images))]
     images.workers = workers

@@ -1,6 +1,7 @@
 """What stands in a run's folder, written so that it is always whole, and read with care.
 
 config.json            the recipe
+pictures.txt           what was read of the data and what was passed over
 checkpoint.pt          all that the next step depends on; checkpoint.previous.pt is the one before
 weights.safetensors    the averaged networks, for `sample`
 history.csv            means of the losses
@@ -17,6 +18,7 @@ from typing import Any
 from torch import Tensor
 
 from genimg import plots
+from genimg.data.account import Account
 from genimg.models.model import Model
 from genimg.runs.recipes import Recipe
 from genimg.system import files
@@ -26,7 +28,7 @@ from genimg.training.loop import Training
 #: Names of files in a run's folder.
 CONFIG, CHECKPOINT, PREVIOUS = "config.json", "checkpoint.pt", "checkpoint.previous.pt"
 #: Names of files and of the folder of pictures in a run's folder.
-WEIGHTS, HISTORY, SAMPLES = "weights.safetensors", "history.csv", "samples"
+WEIGHTS, HISTORY, SAMPLES, PICTURES = "weights.safetensors", "history.csv", "samples", "pictures.txt"
 #: What a checkpoint says that it is.
 FORMAT = "genimg checkpoint 1"
 #: What prints a line.
@@ -52,6 +54,11 @@ def read_config(out: Path) -> Recipe | None:
 def write_config(recipe: Recipe, out: Path) -> None:
     """The recipe as JSON."""
     files.write_text(out / CONFIG, files.as_json(dataclasses.asdict(recipe), indent=2) + "\n")
+
+
+def write_account(account: Account | None, out: Path) -> None:
+    """What was read of the pictures, as text."""
+    files.write_text(out / PICTURES, account.report() if account else "")
 
 
 def has_checkpoint(out: Path) -> bool:

@@ -29,7 +29,7 @@ class Recipe:
     Attributes:
         family: "gan", "vae" or "flow".
         data: a source of `load_images`, as text.
-        size, channels: of the pictures; channels come from the data.
+        size, channels: of the pictures; None takes 1 channel where all of a folder are grey, else 3.
         n: how many pictures at most; None takes all (of shapes 10,000).
         steps, batch, seed: of the training. batch counts pictures over all processes.
         networks: "book" (upsampling, no batch norm in the discriminator) or "text" (the source text's).
@@ -41,7 +41,7 @@ class Recipe:
         diff_augment: of a GAN: policies of `diff_augment`.
         beta, sigma: of a VAE: weight of the KL; "optimal" or a positive number.
         mirror: show pictures mirrored half of the time.
-        background, fit, skip_bad: of a folder, see `folder.load`.
+        background, fit, skip_bad, white: of a folder, see `folder.load`.
         fingerprint: of the pictures, so that a run never goes on with others.
         begun_from: folder of the run whose weights it started from; empty for none.
     """
@@ -49,7 +49,7 @@ class Recipe:
     family: str
     data: str
     size: int = 64
-    channels: int = 3
+    channels: int | None = None
     n: int | None = None
     steps: int = 2000
     batch: int = 64
@@ -68,6 +68,7 @@ class Recipe:
     background: str = "white"
     fit: str = "crop"
     skip_bad: bool = False
+    white: float | None = None
     fingerprint: str = ""
     begun_from: str = ""
 
@@ -126,7 +127,7 @@ class Recipe:
             ),
             "norm": (self.norm in gan.NORMS, f"one of {', '.join(gan.NORMS)}"),
             "size": (_whole(self.size) and self.size in sizes, f"one of {', '.join(map(str, sizes))}"),
-            "channels": (_whole(self.channels) and self.channels in (1, 3), "1 or 3"),
+            "channels": (self.channels is None or _whole(self.channels) and self.channels in (1, 3), "1 or 3"),
             "n": (self.n is None or _whole(self.n, 1), "a whole number of at least 1"),
             "steps": (_whole(self.steps, 1, 10**9), "a whole number from 1 to 1,000,000,000"),
             "batch": (_whole(self.batch, 2, 65536), "a whole number from 2 to 65,536"),
@@ -151,6 +152,7 @@ class Recipe:
             "background": (isinstance(self.background, str), "a colour"),
             "fit": (isinstance(self.fit, str), "crop or pad"),
             "skip-bad": (isinstance(self.skip_bad, bool), "true or false"),
+            "white": (self.white is None or _number(self.white, 0, 2**32), "a number above 0"),
             "fingerprint": (isinstance(self.fingerprint, str), "text"),
             "begun-from": (isinstance(self.begun_from, str), "text"),
         }
@@ -175,6 +177,7 @@ class Recipe:
         size, channels, z_dim, width = self.size, self.channels, self.z_dim, self.width
         text = self.networks == "text"
         assert width is not None and self.lr is not None, "complete() fills in what is None"
+        assert channels is not None, "load_pictures() fills it in"
         if self.family == "flow":
             return flow.Flow(size, channels, width, 4 * width, lr=self.lr)
         assert z_dim is not None

@@ -10,12 +10,14 @@ import torch
 from torch import Tensor
 
 from genimg import plots
-from genimg.data.folder import Stream
-from genimg.data.images import SOURCES, Images, fingerprint
-from genimg.data.sources import load_images
+from genimg.data.account import title
+from genimg.data.images import Images
+from genimg.data.sources import meant
+from genimg.data.stream import Stream
 from genimg.models.model import Model, has_batch_norm, start_averages
 from genimg.runs import advice, kept
 from genimg.runs.kept import CHECKPOINT, CONFIG, HISTORY, PREVIOUS, SAMPLES, WEIGHTS, Echo
+from genimg.runs.pictures import load_pictures
 from genimg.runs.recipes import Recipe
 from genimg.system import distributed, files
 from genimg.system.device import seed_everything
@@ -43,22 +45,6 @@ class Stopped(Exception):
     def __init__(self, text: str, code: int = 130) -> None:
         super().__init__(text)
         self.code = code
-
-
-def load_pictures(
-    recipe: Recipe, workers: int | None = None, memory: float | None = None
-) -> tuple[Images | Stream, Recipe]:
-    """The recipe's pictures, and the recipe with their channels and fingerprint."""
-    options = {}
-    if os.path.isdir(os.path.expanduser(recipe.data)) and recipe.data not in SOURCES:
-        options = dict(background=recipe.background, fit=recipe.fit, skip_bad=recipe.skip_bad, memory=memory)
-    elif (recipe.background, recipe.fit, recipe.skip_bad) != ("white", "crop", False):
-        raise RunError(f"--background, --fit and --skip-bad are for folders; {recipe.data!r} is none")
-    images = load_images(recipe.data, recipe.size, recipe.n, seed=recipe.seed, **options)
-    if isinstance(images, Stream):
-        images.workers = workers
-    channels = images.shape[1]
-    return images, dataclasses.replace(recipe, channels=channels, fingerprint=fingerprint(images))
 
 
 def train(
@@ -95,7 +81,10 @@ def train(
     before = stored.begun_from if stored and kept.has_checkpoint(out) else None
     if before is not None and start is not None and before != str(start):
         raise RunError(f"{out} was begun from {before or 'nothing'}, not from {start}; choose another --out")
-    images, recipe = load_pictures(recipe.complete(), workers, memory)
+    recipe = dataclasses.replace(recipe.complete(), data=str(meant(recipe.data)))
+    images, recipe = load_pictures(recipe, workers, memory)
+    if first:
+        echo(str(images.account))
     recipe = dataclasses.replace(recipe, begun_from=str(start or "") if before is None else before)
     if len(images) < 2:
         raise RunError(f"{recipe.data} has one picture: a generator needs more to learn from")
@@ -120,6 +109,7 @@ def train(
         _make(out)
         with files.locked(out):
             kept.write_config(recipe, out)
+            kept.write_account(images.account, out)
             _run(training, images, recipe, out, save_every, until, echo)
     else:
         _run(training, images, recipe, out, save_every, until, lambda line: None)
@@ -140,7 +130,7 @@ def _run(
             kept.write_results(training, out)
     if first and begun and _draws(begun, recipe.steps, save_every) and not kept.grid(training, out).exists():
         kept.draw(training, out)  # killed after the checkpoint of this step
-    label = f"{recipe.family} on {Path(recipe.data).name}"
+    label = f"{recipe.family} on {title(recipe.data)}"
     with Stop(HEARD if first else None) as stop, Progress(recipe.steps, label, first, MEASURES) as progress:
         progress.begin(begun)
         training.tell = lambda diagnosis: progress.say(f"warning: {advice.on_command_line(diagnosis)}")

@@ -30,7 +30,7 @@ def diagnose(
 
     Args:
         model: a GAN, VAE or Flow.
-        images: those it was trained on: `Images`, `folder.Stream`, or a uint8 tensor (N, C, H, W).
+        images: those it was trained on: `Images`, `stream.Stream`, or a uint8 tensor (N, C, H, W).
         n: how many samples are looked at.
         seed: of the noise, and of the choice among the images.
         transform: what `fit` was given.

@@ -247,9 +247,12 @@ def _mismatch(model: Any, recent: _Series) -> Diagnosis | None:
 RULES = (_behind, _collapse, _won, _chase, _averaged, _collapsed_posterior, _sigma_ignored, _far_codes, _mismatch)
 
 
-def check_range(x: Tensor) -> list[Diagnosis]:
-    """What is wrong with the range of a first batch (N, C, H, W), which models take for [-1, 1]: a list."""
+def check_range(x: Tensor, drawn: Tensor) -> list[Diagnosis]:
+    """What is wrong with the range of a first batch x (N, C, H, W), which models take for [-1, 1]: a list.
+
+    Pictures may all be light. So a batch above 0 is wrong only where it was made of a darker one, `drawn` in [-1, 1].
+    """
     low, high = x.amin().item(), x.amax().item()
-    wrong = low < -1.05 or high > 1.05 or low >= 0
+    wrong = low < -1.05 or high > 1.05 or low >= 0 > drawn.amin().item()
     seen = f"the first batch lies in [{low:.3g}, {high:.3g}], the models' outputs in [-1, 1]"
     return [Diagnosis("wrong data range", seen, "Bytes become floats by x / 127.5 - 1")] if wrong else []

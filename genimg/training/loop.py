@@ -89,9 +89,9 @@ class Training:
             drawn = next(self.stream)
         self.stepper.set_rates(rate(self.step, self.steps, self.schedule))
         x, *labels = drawn if isinstance(drawn, tuple) else (drawn,)
-        x = self.transform(x) if self.transform else x
+        before, x = x, self.transform(x) if self.transform else x
         if self.step == 0:
-            self._tell(diagnostics.check_range(x))
+            self._tell(diagnostics.check_range(x, before))
         with explained(self.model, x):
             self.window.add(self.stepper.step(x, *labels))
         self.step += 1

@@ -187,7 +187,7 @@ def test_any_flat_picture_keeps_its_colour(tmp_path_factory, width, height, mode
     folder = tmp_path_factory.mktemp("folder")
     colour = {"L": grey, "RGB": (grey, 7, 250), "RGBA": (grey, 7, 250, 255)}[mode]
     Image.new(mode, (width, height), colour).save(folder / f"picture{suffix}")
-    pixels = load_images(folder, size=size).pixels
+    pixels = load_images(folder, size=size, channels=3).pixels
     assert pixels.shape == (1, 3, size, size)
     wanted = torch.tensor([grey] * 3 if mode == "L" else [grey, 7, 250], dtype=torch.uint8)
     assert (pixels == wanted.view(1, 3, 1, 1)).all()
@@ -200,6 +200,13 @@ def test_any_number_of_digits(n, size, seed):
     assert images.pixels.shape == (n, 1, size, size)
     assert len(images.labels) == n
     assert torch.equal(images.pixels, load_images("digits", size=size, n=n, seed=seed).pixels)
+
+
+def test_pictures_say_what_they_are_in_a_line():
+    digits = load_images("digits", n=50)
+    assert repr(digits) == "Images(50 pictures, 8x8, grey, from digits)"
+    assert repr(digits[:3]) == "Images(3 pictures, 8x8, 1 channel)"
+    assert repr(load_images("shapes", 16, 1)) == "Images(1 picture, 16x16, colour, from shapes)"
 
 
 # Splits, floats, batches.

@@ -41,6 +41,7 @@ def here(finished, tmp_path, monkeypatch):
     shutil.copytree(finished, tmp_path / "run")
     (tmp_path / "empty").mkdir()
     (tmp_path / "one").mkdir()
+    (tmp_path / "photos").mkdir()
     Image.new("RGB", (20, 20), "red").save(tmp_path / "one" / "red.png")
     (tmp_path / "file").write_text("mine")
     (tmp_path / "mine.png").write_bytes(b"mine")
@@ -165,6 +166,15 @@ ARGUMENTS = {
     "data a file": (with_(NEW, "--data", "mine.png"), ["neither a folder nor one of digits"]),
     "data far too long": (with_(NEW, "--data", "x" * 5000), ["neither a folder nor one of digits"]),
     "data an empty folder": (with_(NEW, "--data", "empty"), ["no pictures in empty", "looked for .png"]),
+    "data of two meanings": (
+        with_(NEW, "--data", "photos"),
+        ["'./photos' is the folder", "'genimg:photos' the source"],
+    ),
+    "evaluate, two meanings": (["evaluate", "run", "--data", "photos"], ["'./photos' is the folder"]),
+    "channels 2": (with_(NEW, "--channels", "2"), ["--channels 2", "1 or 3"]),
+    "channels of digits": (with_(NEW, "--channels", "3"), ["--channels 3", "only folders"]),
+    "white 0": (with_(NEW, "--white", "0"), ["--white 0", "above 0"]),
+    "white of digits": (with_(NEW, "--white", "4095"), ["--white are for folders"]),
     "data one picture": (with_(NEW, "--data", "one"), ["one picture", "needs more"]),
     "data missing": (["train", "gan", "--out", "new"], ["--data", "--help"]),
     "out missing": (["train", "gan", "--data", "digits"], ["--out", "--help"]),
@@ -193,7 +203,7 @@ ARGUMENTS = {
     "evaluate nothing": (["evaluate", "nowhere"], ["is no run of genimg"]),
     "evaluate 0": (["evaluate", "run", "--n", "0"], ["from 1 to 100,000"]),
     "evaluate, other data": (["evaluate", "run", "--data", "nowhere"], ["neither a folder nor one of digits"]),
-    "evaluate, colour": (["evaluate", "run", "--data", "one"], ["3 channels, the run 1"]),
+    "evaluate, colour": (["evaluate", "run", "--data", "shapes"], ["3 channels, the run 1"]),
     "evaluate, few": (["evaluate", "run", "--n", "5"], ["5 pictures are too few", "--features none"]),
     "evaluate, features": (["evaluate", "run", "--features", "mine"], ["no features for 'mine'", "inception"]),
     "evaluate, others' features": (["evaluate", "run", "--features", "shapes"], ["C = 3"]),

@@ -156,9 +156,9 @@ class Interrupted(BaseException):
     """Stands for a kill between two operations."""
 
 
-@pytest.mark.parametrize("at", range(21))
+@pytest.mark.parametrize("at", range(23))
 def test_a_run_cut_before_every_operation_on_a_file(at, finished, tmp_path, monkeypatch):
-    """Exhaustive where the random kills are not: two saves take 21 fsyncs and renames."""
+    """Exhaustive where the random kills are not: two saves take 23 fsyncs and renames."""
     arguments, count = command([*DIGITS, "--steps", "12"], tmp_path / "a", save_every=6), 0
 
     def counted(operation):
@@ -353,7 +353,7 @@ def run(finished, tmp_path):
 def test_what_a_run_leaves(finished):
     assert {f.name for f in finished.iterdir()} == {
         ".lock", "config.json", "checkpoint.pt", "checkpoint.previous.pt", "weights.safetensors", "history.csv",
-        "samples",
+        "samples", "pictures.txt",
     }  # fmt: skip
     assert sorted(f.name for f in (finished / "samples").iterdir()) == [
         "data.png", "step-0000006.png", "step-0000012.png",

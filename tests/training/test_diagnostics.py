@@ -16,6 +16,7 @@ from genimg.system.device import seed_everything
 from genimg.training import checkup, diagnostics, measures
 from genimg.training.diagnostics import Diagnosis, TrainingWarning, Watch
 from genimg.training.history import History
+from genimg.training.loop import Training
 from genimg.training.step import Stepper
 
 TINY = dict(size=8, channels=1, width=8, d_width=8, z_dim=4)
@@ -225,13 +226,23 @@ def test_a_model_that_measures_nothing_is_not_judged():
 
 @pytest.mark.parametrize("x", [torch.rand(8, 1, 8, 8), 255 * torch.rand(8, 1, 8, 8)])
 def test_a_first_batch_out_of_range_is_told(x):
-    (one,) = diagnostics.check_range(x)
+    (one,) = diagnostics.check_range(x, 2 * x - 1)
     assert one.name == "wrong data range" and "/ 127.5 - 1" in one.cure
 
 
 def test_a_first_batch_in_range_is_not():
-    assert diagnostics.check_range(2 * torch.rand(8, 1, 8, 8) - 1) == []
-    assert diagnostics.check_range(genimg.load_images("digits", 8)[:16].floats()) == []
+    for x in (2 * torch.rand(8, 1, 8, 8) - 1, genimg.load_images("digits", 8)[:16].floats()):
+        assert diagnostics.check_range(x, x) == []
+
+
+def test_light_pictures_are_no_wrong_range():
+    pastel = torch.randint(140, 256, (40, 3, 8, 8), dtype=torch.uint8)
+    training = Training(gan.GAN(size=8, channels=3, z_dim=4, width=4, d_width=4), pastel, 4, batch=8, device="cpu")
+    training.advance()
+    assert training.history.warned == []
+    half = Training(training.model, pastel // 2, 4, batch=8, device="cpu", transform=lambda x: (x + 1) / 2)
+    with diagnostics.expected("wrong data range"):
+        half.advance()
 
 
 # How it is said.
