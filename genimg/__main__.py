@@ -9,13 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-import torch
-
-from genimg.book import commands as of_book
-from genimg.runs import commands as of_runs
-from genimg.runs.run import Stopped
-from genimg.system.errors import DataError, RunError
-from genimg.training.loop import Diverged
+from genimg.system import signals
 
 EXAMPLES = """
 examples:
@@ -34,6 +28,9 @@ class _Parser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """The command line's parser: its defaults and its help are the reference."""
+    from genimg.book import commands as of_book
+    from genimg.runs import commands as of_runs
+
     p: argparse.ArgumentParser = _Parser(
         prog="python -m genimg",
         description="Train a generator on pictures, sample from it, measure it. A part of the book Images from Noise.",
@@ -52,12 +49,27 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line; returns the exit code."""
-    options = parser().parse_args(arguments)
+    with signals.leaving("genimg: stopped before anything was begun"):  # importing torch takes seconds
+        import torch
+
+        from genimg.runs import advice, kept
+        from genimg.runs.commands import unknown
+        from genimg.runs.run import Stopped
+        from genimg.system.errors import DataError, RunError
+        from genimg.training.loop import Diverged
+
+        p = parser()
+        options, left = p.parse_known_args(arguments)
+        if left:
+            p.error(unknown(left, options))
 
     def tell(error: BaseException | str, way_out: str = "") -> int:
         rank = f" (process {os.environ['RANK']})" if int(os.environ.get("WORLD_SIZE", "1")) > 1 else ""
         print(f"genimg{rank}: {' '.join(str(error).split())}{way_out}", file=sys.stderr)
         return 2
+
+    def of_memory(error: BaseException, text: str) -> int:
+        return tell(str(error).split(". ")[0] or text, f"; {advice.LESS_MEMORY[options.command]}")
 
     try:
         return options.run(options)
@@ -65,22 +77,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return tell(error)
     except Stopped as stopped:
         print(f"genimg: {stopped}", file=sys.stderr)
-        return 130
+        return stopped.code
     except KeyboardInterrupt:
-        print("genimg: stopped without saving; the last checkpoint is as it was", file=sys.stderr)
+        begun = options.command == "train" and kept.has_checkpoint(options.out)
+        print(f"genimg: stopped{'; the last checkpoint is as it was' if begun else ''}", file=sys.stderr)
         return 130
     except (torch.cuda.OutOfMemoryError, MemoryError) as error:
-        return tell(str(error).split(". ")[0] or "out of memory", "; try a smaller --batch, --width or --size")
+        return of_memory(error, "out of memory")
     except ImportError as error:
         return tell(error)
     except OSError as error:  # a path that cannot even be looked for
         return tell(f"{error.filename or ''}: {error.strerror or error}", "; choose another path")
     except RuntimeError as error:
         if "DataLoader worker" in str(error):  # torch raises it wherever the program happens to be
-            way_out = "; the last checkpoint is whole, and the same command goes on from it (fewer --workers take less)"
-            return tell("a process that reads pictures ahead was killed, as when memory runs out", way_out)
+            begun = options.command == "train" and kept.has_checkpoint(options.out)
+            way_out = "; the last checkpoint is whole, and the same command goes on from it" if begun else ""
+            text = "a process that reads pictures ahead was killed, as when memory runs out; fewer --workers take less"
+            return tell(text, way_out)
         if "DefaultCPUAllocator" in str(error):
-            return tell("not enough memory", "; try a smaller --batch, --width or --size")
+            return of_memory(MemoryError(), "not enough memory")
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:  # gloo and nccl tell of a lost peer in errors of many kinds
             return tell(
                 str(error)[:200], f"; another process may have died. The last checkpoint in {options.out} is whole"
@@ -88,5 +103,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         raise
 
 
+def speak_utf8() -> None:
+    """Print UTF-8 whatever the terminal, a pipe or a file is said to take, and never fail for a character."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
 if __name__ == "__main__":
+    speak_utf8()
     sys.exit(main())

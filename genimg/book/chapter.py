@@ -203,9 +203,12 @@ def _seed_from_environment(seed: int) -> int:
     if not text:
         return seed
     try:
-        return int(text)
+        seed = int(text)
     except ValueError:
-        raise ValueError(f"GENIMG_SEED is {text!r}; it has to be a whole number") from None
+        seed = -1
+    if not 0 <= seed <= 2**31:
+        raise ValueError(f"GENIMG_SEED is {text[:40]!r}; it has to be a whole number from 0 to 2,147,483,648")
+    return seed
 
 
 def _installed_commit() -> str | None:

@@ -5,7 +5,6 @@ shows them. A command of several parts keeps them in one NAME.json, each a recor
 that what is done is kept when a later part is cut.
 """
 
-import json
 import math
 import os
 import platform
@@ -51,8 +50,9 @@ class Record:
         return bool(self.results)
 
     def values(self, variant: str, key: str) -> list[float]:
-        """One number of every seed that has it; not a number counts as none (of no valid picture there is no KL)."""
-        return [score[key] for score in self.results[variant] if not math.isnan(score.get(key, math.nan))]
+        """One number of every seed that has it; null counts as none (of no valid picture there is no KL)."""
+        scores = [score.get(key) for score in self.results[variant]]
+        return [score for score in scores if score is not None and math.isfinite(score)]
 
     def mean(self, variant: str, key: str) -> float:
         """The mean over seeds."""
@@ -173,7 +173,7 @@ def write(
     if part:
         parts = _read(path).get("parts", {}) if path.exists() else {}
         record = record | {"rows": [], "results": {}, "parts": parts | {part: record | {"name": f"{name}, {part}"}}}
-    files.write_text(path, json.dumps(record, indent=1) + "\n")
+    files.write_text(path, files.as_json(record, indent=1) + "\n")
 
 
 def _picture_of(path: Path, part: str | None) -> Path:

@@ -142,7 +142,7 @@ def as_json(results: dict[str, dict[str, Any]], command: str, stamp: dict[str, A
     head = json.dumps({"name": NAME, "command": command, "stamp": stamp, "rows": []}, indent=1)
     chapters = []
     for chapter, kept in sorted(results.items()):
-        runs = ",\n".join("   " + json.dumps(run) for run in kept["runs"])
+        runs = ",\n".join("   " + files.as_json(run) for run in kept["runs"])
         chapters.append(f'  {json.dumps(chapter)}: {{"code": {json.dumps(kept["code"])}, "runs": [\n{runs}\n  ]}}')
     return head.removesuffix("\n}") + ',\n "results": {\n' + ",\n".join(chapters) + "\n }\n}\n"
 

@@ -191,9 +191,7 @@ def density_coverage(real: Points, fake: Points, k: int = 5) -> tuple[float, flo
     return balls / (k * len(fake)), covered.double().mean().item()
 
 
-def memorisation_rate(
-    samples: Points, train: Points, test: Points, quantile: float = 0.01,
-) -> float:  # fmt: skip
+def memorisation_rate(samples: Points, train: Points, test: Points, quantile: float = 0.01) -> float:
     """Share of samples that are nearer to a training picture than test pictures are, in [0, 1].
 
     The threshold is the r-th smallest distance from a test picture to its nearest training picture, r =
@@ -208,16 +206,20 @@ def memorisation_rate(
         ValueError: also for a quantile outside (0, 1), for too few test pictures for it, and where the threshold is
             0 because so many test pictures are themselves copies: nothing is nearer than that.
     """
+    return share_nearer(nearest_neighbours(samples, train)[0][:, 0], nearest_neighbours(test, train)[0][:, 0], quantile)
+
+
+def share_nearer(fake: Tensor, real: Tensor, quantile: float = 0.01) -> float:
+    """`memorisation_rate` from distances to the nearest training picture, of samples (n,) and of test pictures (m,)."""
     if not 0 < quantile < 1:
         raise ValueError(f"quantile {quantile}: it is between 0 and 1")
-    real, _ = nearest_neighbours(test, train)
     rank = math.floor(quantile * (len(real) + 1) + 1e-9)
     if rank < 1:
         raise ValueError(f"{len(real)} test pictures; the quantile {quantile} takes {math.ceil(1 / quantile) - 1}")
-    threshold = real[:, 0].kthvalue(rank).values
+    threshold = real.kthvalue(rank).values
     if threshold == 0:
         raise ValueError(f"{int((real == 0).sum())} of {len(real)} test pictures are copies of training pictures")
-    return (nearest_neighbours(samples, train)[0][:, 0] < threshold).double().mean().item()
+    return (fake < threshold).double().mean().item()
 
 
 def _pair(a: Points, b: Points, least: int) -> tuple[Tensor, Tensor]:

@@ -1,15 +1,27 @@
 """The yardstick: everything that this book says of samples in numbers, beside the same numbers for real pictures."""
 
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from genimg.data.images import Images
+from genimg.data.images import Images, to_floats
 from genimg.measure import metrics, oracle
 from genimg.measure.features import Extractor
+from genimg.system.progress import Progress
+
+
+class Read(Protocol):
+    """Pictures that are read as they are drawn."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def batches(self, indices: Iterable[Tensor]) -> Iterator[Tensor]:
+        """uint8 (B, C, H, W) for each tensor of indices (B,)."""
 
 
 class Placed(Protocol):
@@ -21,6 +33,10 @@ class Placed(Protocol):
 
 #: Neighbours in the balls of density and coverage, and of precision and recall.
 NEIGHBOURS = 5
+
+
+#: Training pictures that are held at once.
+PART = 256
 
 
 #: Name -> what it is called in a table for people.
@@ -37,19 +53,21 @@ LEAST_FOR_COPIES = 99
 
 
 def yardstick(
-    samples: Tensor, train: Images, test: Images, extractor: Extractor | None = None,
-    kinds: Sequence[str] | None = None,
+    samples: Tensor, train: Images | Read, test: Images, extractor: Extractor | None = None,
+    kinds: Sequence[str] | None = None, away: Tensor | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Measure samples.
 
-    Every comparison is with the first n pictures of `test`, n the largest number that all three sets have; its floor
-    is the same comparison made with the first n pictures of `train` in place of the samples.
+    Every comparison is with n pictures of `test`, n the largest number that all three sets have; its floor is the same
+    comparison made with n pictures of `train`, drawn at random, in place of the samples. Of `train` no more than these
+    is held at once, so that it may be larger than the memory.
 
     Args:
         samples: (N, C, H, W) in [-1, 1].
-        train, test: `Images`: what the model saw, and what it did not.
+        train, test: what the model saw, and what it did not.
         extractor: a `features.Extractor`, or None: then nothing is measured in features.
         kinds: of `shapes`, the names in the data: then the oracle reads the samples.
+        away: of samples and test pictures, (N + M,): what `distances_to` gives, where it was measured before.
 
     Returns:
         dict of plain values. n. In features: `features` (name and digest), `fd` Frechet and `kd` kernel distance with
@@ -61,14 +79,14 @@ def yardstick(
     n = min(len(samples), len(train), len(test))
     result: dict[str, Any] = {"n": n}
     if extractor:
-        reference = extractor(test[:n])
+        reference = extractor(_some(test, n))
         result["features"] = f"{extractor.name} {extractor.digest}"
         result |= in_features(extractor(samples[:n]), reference)
-        result["floor"] = in_features(extractor(train[:n]), reference)
-    unseen, seen = test.floats(), train.floats()
-    enough = len(unseen) >= LEAST_FOR_COPIES
-    result["copies"] = metrics.memorisation_rate(samples.cpu(), seen, unseen) if enough else None
-    result["rms"], result["rms_real"] = nearest(samples.cpu(), seen), nearest(unseen, seen)
+        result["floor"] = in_features(extractor(_some(train, n)), reference)
+    away = distances_to(train, torch.cat([samples.cpu(), test.floats()])) if away is None else away
+    fake, real = away.split([len(samples), len(test)])
+    result["copies"] = metrics.share_nearer(fake, real) if len(real) >= LEAST_FOR_COPIES else None
+    result["rms"], result["rms_real"] = (_grey_levels(one, samples) for one in (fake, real))
     if kinds:
         modes = oracle.report(samples, kinds)
         result |= {"invalid": modes.invalid, "modes": modes.covered, "kl": modes.kl}
@@ -86,12 +104,43 @@ def in_features(fake: Tensor, real: Tensor) -> dict[str, float]:
     }  # fmt: skip
 
 
+def distances_to(images: Images | Read, x: Tensor) -> Tensor:
+    """Distance of each x (N, C, H, W) in [-1, 1] to the nearest of the pictures, (N,); 0.0 is a copy."""
+    parts = torch.arange(len(images)).split(PART)
+    x, away = x.double(), torch.full((len(x),), math.inf, dtype=torch.float64)
+    with Progress(len(parts), "nearest pictures", len(x) * len(images) * x[0].numel() > metrics.LONG) as progress:
+        for i, pixels in enumerate(drawn(images, parts), 1):
+            away = torch.minimum(away, metrics.nearest_neighbours(x, to_floats(pixels))[0][:, 0].cpu())
+            progress.update(i)
+    return away
+
+
+def drawn(images: Images | Read, indices: Iterable[Tensor]) -> Iterator[Tensor]:
+    """uint8 (B, C, H, W) for each tensor of indices (B,)."""
+    if isinstance(images, Images):
+        return (images.pixels[index] for index in indices)
+    return images.batches(indices)
+
+
+def _some(images: Images | Read, n: int) -> Images:
+    """n of the pictures, drawn at random from a fixed seed; all of them in their order where there are no more."""
+    if isinstance(images, Images) and len(images) == n:
+        return images
+    index = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[:n]
+    return Images(torch.cat(list(drawn(images, index.split(PART)))))
+
+
+def _grey_levels(away: Tensor, x: Tensor) -> float:
+    """The median of distances of pictures (N, C, H, W) as root mean squared difference, in grey levels 0 to 1."""
+    return (away / (2 * x[0].numel() ** 0.5)).median().item()
+
+
 def nearest(x: Tensor, y: Tensor) -> float:
     """Median over x of the root mean squared difference to the nearest of y, in grey levels 0 to 1.
 
     Far below what real pictures have among themselves, x holds copies.
     """
-    return (metrics.nearest_neighbours(x, y)[0] / (2 * x[0].numel() ** 0.5)).median().item()
+    return _grey_levels(metrics.nearest_neighbours(x, y)[0][:, 0], x)
 
 
 def milliseconds_per_sample(sample: Callable[[int], Tensor], n: int = 64) -> float:

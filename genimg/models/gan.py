@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genimg.models.diff_augment import diff_augment
-from genimg.models.model import Model, Player, group_norm, has_batch_norm, level_widths, reset_statistics
+from genimg.models.model import CALIBRATED, Model, Player, group_norm, has_batch_norm, level_widths, reset_statistics
 
 #: Name -> function from channels to a norm.
 NORMS: dict[str, Callable[[int], nn.Module]] = {"batch": nn.BatchNorm2d, "group": group_norm}
@@ -281,8 +281,8 @@ class GAN(Model):
         """Run the averaged generator's batch-norm statistics anew: the raw one's belong to other weights."""
         if reset_statistics(self.average["generator"]):
             generator = torch.Generator(self.device()).manual_seed(0)
-            for _ in range(20):
-                self.average["generator"](self.noise(128, generator))
+            for _ in range(CALIBRATED // 64):
+                self.average["generator"](self.noise(64, generator))
         self.average["generator"].eval()
 
     @torch.no_grad()

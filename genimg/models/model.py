@@ -9,6 +9,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+#: Pictures that batch-norm statistics are made of. With so many, samples of a GAN at 32 pixels lay 3
+#: to 5 hundredths of a deviation from those that the statistics of 8,192 give; 1 to 2 with 2,560, 5 to 9 with 64.
+CALIBRATED = 256
+
 
 @dataclass(frozen=True)
 class Player:
@@ -74,14 +78,22 @@ class Model(nn.Module):
         super().__init__()
         self.average = nn.ModuleDict()  # filled by the training loop
         self.world: World = Alone
+        self.history: Any = None  # of the training that it went through last: a `training.history.History`
+        self.behind = False  # whether the averages' batch-norm statistics belong to earlier weights
+        self.shown_pictures: Callable[[], Iterable[Tensor]] = tuple  # while it trains: some batches, for `calibrate`
 
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.parameters()).device
 
     def network(self, name: str, averaged: bool = True) -> nn.Module:
-        """The averaged submodule, or the one in training; before any training there is only that."""
-        return self.average[name] if averaged and name in self.average else self.get_submodule(name)
+        """The averaged submodule, ready for use, or the one in training; before any training there is only that."""
+        if not (averaged and name in self.average):
+            return self.get_submodule(name)
+        if self.behind:
+            self.calibrate(self.shown_pictures())
+            self.behind = False
+        return self.average[name]
 
     def players(self) -> dict[str, Player]:
         """Name -> Player, in the order in which they move."""
@@ -99,8 +111,8 @@ class Model(nn.Module):
         return (self.noise(n),)
 
     def calibrate(self, batches: Iterable[Tensor] = ()) -> None:
-        """Called before the averages are used: a model with batch norm re-estimates its statistics here, if it needs
-        them from some batches of pictures (N, C, H, W)."""
+        """Called before the averages are used where they have moved since: a model with batch norm estimates its
+        statistics anew here, if it needs them from some batches of pictures (N, C, H, W)."""
 
     def sample(
         self, n: int | None = None, seed: int | None = None, z: Tensor | None = None, *more: Any, **options: Any

@@ -16,6 +16,8 @@ from genimg.system.errors import RunError
 
 #: What can be trained.
 FAMILIES = ("gan", "vae", "flow")
+#: Family -> settings that the others do not have.
+OWN = {"gan": ("norm", "loss", "r1", "diff_augment"), "vae": ("beta", "sigma")}
 #: The book's networks, or those of the source text.
 NETWORKS = ("book", "text")
 
@@ -41,6 +43,7 @@ class Recipe:
         mirror: show pictures mirrored half of the time.
         background, fit, skip_bad, white: of a folder, see `folder.load`.
         fingerprint: of the pictures, so that a run never goes on with others.
+        begun_from: folder of the run whose weights it started from; empty for none.
     """
 
     family: str
@@ -67,6 +70,7 @@ class Recipe:
     skip_bad: bool = False
     white: float | None = None
     fingerprint: str = ""
+    begun_from: str = ""
 
     @classmethod
     def from_dict(cls, values: Any) -> "Recipe":
@@ -150,11 +154,23 @@ class Recipe:
             "skip-bad": (isinstance(self.skip_bad, bool), "true or false"),
             "white": (self.white is None or _number(self.white, 0, 2**32), "a number above 0"),
             "fingerprint": (isinstance(self.fingerprint, str), "text"),
+            "begun-from": (isinstance(self.begun_from, str), "text"),
         }
+        for name, value in self._of_others().items():
+            raise RunError(f"--{name.replace('_', '-')} {value}: {self.networks} {self.family} has no such setting")
         for name, (holds, may_be) in rules.items():
             if not holds:
                 value = getattr(self, name.replace("-", "_"))
                 raise RunError(f"--{name} {value if isinstance(value, str) else repr(value)}: it has to be {may_be}")
+
+    def _of_others(self) -> dict[str, Any]:
+        """Settings that have been made although they are not of this family, or not of these networks."""
+        if self.family not in FAMILIES:
+            return {}
+        others = [name for family, names in OWN.items() if family != self.family for name in names]
+        others += ["norm"] if self.networks == "text" else []
+        plain = {field.name: field.default for field in dataclasses.fields(self)}
+        return {name: getattr(self, name) for name in others if getattr(self, name) != plain[name]}
 
     def build(self) -> Model:
         """A fresh model, its weights drawn from torch's global generator: seed that first."""

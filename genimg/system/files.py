@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import os
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -45,6 +46,19 @@ def write(path: str | os.PathLike[str], content: bytes, keep: str | None = None)
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """`write` of text."""
     write(path, text.encode())
+
+
+def as_json(content: object, indent: int | None = None) -> str:
+    """Plain containers as JSON that every parser takes: what is not finite, which JSON has no word for, as null."""
+    return json.dumps(_finite(content), indent=indent, allow_nan=False)
+
+
+def _finite(content: object) -> object:
+    if isinstance(content, Mapping):
+        return {key: _finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def write_picture(path: str | os.PathLike[str], sheet: np.ndarray) -> None:

@@ -45,6 +45,11 @@ def at_least_one(options: argparse.Namespace, *names: str) -> None:
             raise RunError(f"--{name.replace('_', '-')} {getattr(options, name)}: it has to be from 1 to 100,000")
 
 
+def memory(options: argparse.Namespace) -> int | None:
+    """--memory in bytes, None where it was not given."""
+    return None if options.memory is None else int(options.memory * 1e9)
+
+
 def device(options: argparse.Namespace) -> torch.device | None:
     """The device that is asked for, None if none is; threads and other options of the machine are held to their rules.
 
@@ -56,9 +61,9 @@ def device(options: argparse.Namespace) -> torch.device | None:
         least = 0 if name == "workers" else 1
         if value is not None and not least <= value <= 10**9:
             raise RunError(f"--{name.replace('_', '-')} {value}: it has to be a whole number of at least {least}")
-    memory = getattr(options, "memory", None)
-    if memory is not None and not 0 <= memory < 1e9:
-        raise RunError(f"--memory {memory:g}: it has to be at least 0, in GB")
+    limit = getattr(options, "memory", None)
+    if limit is not None and not 0 <= limit < 1e9:
+        raise RunError(f"--memory {limit:g}: it has to be at least 0, in GB")
     if options.command != "train" and not 0 <= getattr(options, "seed", 0) <= 2**31:
         raise RunError(f"--seed {options.seed}: it has to be a whole number from 0 to 2,147,483,648")
     if getattr(options, "threads", None):

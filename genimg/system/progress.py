@@ -14,7 +14,7 @@ WIDTH = 88
 
 class Progress:
     """A bar on a terminal; a line that is replaced in a notebook; one final line where the output is kept (a built
-    page, a log), and before it a line for each call of `log`.
+    page, a log), and before it, in a log, one each ten seconds, later each fiftieth of the time, and for each `log`.
 
     Args:
         total: steps of the whole run.
@@ -51,20 +51,23 @@ class Progress:
         if self.bar:
             self.bar.n = self.bar.initial = step
 
-    def update(self, step: int, means: Mapping[str, float] | tuple[()] = ()) -> None:
-        """So many steps are done; `means` are the losses to show, name -> float."""
-        self.means = dict(means)
+    def update(self, step: int, means: Mapping[str, float] | None = None) -> None:
+        """So many steps are done; `means` are the losses to show, name -> float, None those shown before."""
+        self.means = self.means if means is None else dict(means)
         if self.bar:
             self.bar.set_postfix_str(self._losses(), refresh=False)
             self.bar.update(step - self.bar.n)
         self.step = step
-        if self.handle and time.perf_counter() - self.shown > 0.5:
-            self.shown = time.perf_counter()
+        now = time.perf_counter()
+        if self.handle and now - self.shown > 0.5:
+            self.shown = now
             self.handle.update(self.pretty(self._wrapped()))
+        elif now - self.shown > pause(now - self.started):
+            self.log(step)
 
     def log(self, step: int) -> None:
         """A line in a log, where neither bar nor notebook shows the state."""
-        self.step = max(step, self.step)
+        self.step, self.shown = max(step, self.step), time.perf_counter()
         if self.visible and not self.bar and not self.handle and self.step < self.total:
             print(self._line(), file=sys.stderr, flush=True)
 
@@ -86,10 +89,10 @@ class Progress:
     def _line(self) -> str:
         seconds, done = time.perf_counter() - self.started, self.step - self.first
         if self.step < self.total:
-            left = f", {seconds / done * (self.total - self.step):.0f} s to go" if done else ""
-            state = f"step {self.step:,} of {self.total:,}, {seconds:.0f} s{left}"
+            left = f", {duration(seconds / done * (self.total - self.step))} to go" if done else ""
+            state = f"step {self.step:,} of {self.total:,}, {duration(seconds)}{left}"
         else:
-            state = f"{done:,} steps in {seconds:.0f} s ({1000 * seconds / max(done, 1):.1f} ms each)"
+            state = f"{done:,} steps in {duration(seconds)} ({1000 * seconds / max(done, 1):.1f} ms each)"
         return f"{self.label}: {state}" + (f" | {self._losses()}" if self.means else "")
 
     def _wrapped(self) -> str:
@@ -99,3 +102,15 @@ class Progress:
 
     def _losses(self) -> str:
         return ", ".join(f"{name} {value:.3g}" for name, value in self.means.items() if name not in self.hidden)
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: 45 s, 12 min, 7.4 h."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 100 * 60 else f"{seconds / 3600:.1f} h"
+
+
+def pause(seconds: float) -> float:
+    """Seconds between two lines of a log, so many after its beginning."""
+    return max(10.0, 0.02 * seconds)

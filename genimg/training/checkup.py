@@ -13,6 +13,8 @@ from genimg.measure.metrics import checkerboard
 from genimg.models.model import Model, has_batch_norm
 from genimg.training.diagnostics import Diagnosis
 
+#: Of fewer pictures nothing can be said.
+LEAST = 8
 #: At most so many of the training pictures are compared.
 COMPARED = 2000
 #: Larger pictures are compared at this size.
@@ -40,8 +42,8 @@ def diagnose(
     Raises:
         ValueError: fewer than eight images or samples.
     """
-    if n < 8 or len(images) < 8:
-        raise ValueError(f"{len(images)} images and n={n}: of fewer than 8 nothing can be said")
+    if n < LEAST or len(images) < LEAST:
+        raise ValueError(f"{len(images)} images and n={n}: of fewer than {LEAST} nothing can be said")
     generator = torch.Generator().manual_seed(seed)
     device = model.device()
     z = model.noise(n, torch.Generator(device).manual_seed(seed))

@@ -4,24 +4,31 @@ The loop knows no architecture and no loss. It draws batches, sets the learning 
 (`step.py`), averages weights, keeps the history on the device and reads it back once in a while.
 """
 
+import contextlib
 import dataclasses
 import itertools
 import math
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any, cast
 
 import torch
 from torch import Tensor
 
 from genimg.data.images import Images, Streamed, batches
-from genimg.models.model import Model
-from genimg.system import distributed
+from genimg.models.model import CALIBRATED, Model
+from genimg.system import distributed, signals
 from genimg.system.device import seed_everything
+from genimg.system.errors import reason
 from genimg.system.progress import Progress
 from genimg.training import checkup, diagnostics
+from genimg.training.arguments import check_pictures, explained
 from genimg.training.history import History, Window
+from genimg.training.measures import EVERY, MEASURES
 from genimg.training.step import Stepper
+
+#: What helps where the closing look failed.
+LOOK_AGAIN = "The run is whole all the same; genimg.diagnose(model, images) looks again"
 
 
 class Diverged(FloatingPointError):
@@ -55,11 +62,13 @@ class Training:
         self.every, self.schedule, self.transform, self.tell = every, schedule, transform, tell
         self.half_life = half_life or steps * batch / 20
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        check_pictures(images)
         seed_everything(seed)
         self.stepper = Stepper(model, self.device, dtype, compiled)
         self.step, self.history, self.window = 0, History(), Window()
+        model.history = self.history
         self.stream: Generator[Tensor | tuple[Tensor, Tensor], None, None] | None = None
-        self.watch = diagnostics.Watch(model, steps, pairs=batch * max(every // diagnostics.EVERY, 1))
+        self.watch = diagnostics.Watch(model, steps, pairs=batch * max(every // EVERY, 1))
 
     def advance(self) -> dict[str, float] | None:
         """One batch. Returns the means of the losses where they are read back (each `every` steps), else None.
@@ -74,15 +83,20 @@ class Training:
                 self.images, self.batch, seed=self.seed, device=self.device, start=self.step, part=part,
                 labelled=self.model.classes > 0,
             )  # fmt: skip
+            with signals.shielded():  # what reads ahead starts here, and has to outlive a stop until all is saved
+                drawn = next(self.stream)
+        else:
+            drawn = next(self.stream)
         self.stepper.set_rates(rate(self.step, self.steps, self.schedule))
-        drawn = next(self.stream)
         x, *labels = drawn if isinstance(drawn, tuple) else (drawn,)
         before, x = x, self.transform(x) if self.transform else x
         if self.step == 0:
             self._tell(diagnostics.check_range(x, before))
-        self.window.add(self.stepper.step(x, *labels))
+        with explained(self.model, x):
+            self.window.add(self.stepper.step(x, *labels))
         self.step += 1
         update_average(self.model, decay_after(self.step, self.batch, self.half_life))
+        self._averages_moved()
         means = None
         if self.step % self.every == 0 or self.step == self.steps:
             means = self.window.read()
@@ -117,21 +131,35 @@ class Training:
         """Make the averages ready for use: batch-norm statistics are estimated anew. Changes nothing in training."""
         if self.device.type == "cuda":
             torch.cuda.synchronize()
-        stream = batches(self.images, min(self.batch, len(self.images)), seed=self.seed, device=self.device)
-        try:
-            self.model.calibrate(cast(Iterable[Tensor], itertools.islice(stream, 20)))
-        finally:
-            stream.close()
+        if self.model.behind:
+            self.model.calibrate(self._some())
+            self.model.behind, self.model.shown_pictures = False, tuple
+
+    def _averages_moved(self) -> None:
+        self.model.behind, self.model.shown_pictures = True, lambda: self._some()  # a copy of the model copies no run
+
+    def _some(self) -> Iterator[Tensor]:
+        """Batches of pictures (N, C, H, W), for statistics."""
+        batch = min(self.batch, len(self.images))
+        stream = batches(self.images, batch, seed=self.seed, device=self.device, workers=0)
+        with contextlib.closing(stream):
+            yield from cast(Iterable[Tensor], itertools.islice(stream, -(-CALIBRATED // batch)))
 
     def diagnose(self) -> None:
-        """Look at the samples of a run that is done, and tell what is wrong with them.
+        """Look at the samples of a run that is done, and tell what is wrong with them. It never raises.
 
-        Not where something was told before, of which bad samples would be a consequence; and not those of a flow,
-        which cost many passes. `genimg.diagnose` does it on request.
+        Not where something was told before, of which bad samples would be a consequence; not those of a flow, which
+        cost many passes; and not of a handful of pictures. `genimg.diagnose` does it on request.
         """
         judged = diagnostics.judged(self.history, self.steps)
-        if judged >= diagnostics.WINDOWS and self.model.quick and not self.history.warned:
+        if judged < diagnostics.WINDOWS or not self.model.quick or self.history.warned:
+            return
+        if len(self.images) < checkup.LEAST:
+            return
+        try:
             self._tell(checkup.diagnose(self.model, self.images, transform=self.transform))
+        except Exception as error:  # whatever it is: the run is done, and this look at it is no part of it
+            self._tell([diagnostics.Diagnosis("samples not looked at", reason(error, ""), LOOK_AGAIN)])
 
     def state_dict(self) -> dict[str, Any]:
         """All that the next step depends on, in plain containers and tensors (`torch.load` with weights_only)."""
@@ -161,6 +189,8 @@ class Training:
         self.history = History(**state["history"])
         self.watch.told = {text.split(":")[0] for text in self.history.warned}
         self.step, self.stream = state["step"], None
+        self.model.history = self.history
+        self._averages_moved()
         torch.set_rng_state(state["random"].cpu())
         if state["random_gpu"] is not None and self.device.type == "cuda":
             torch.cuda.set_rng_state(state["random_gpu"].cpu(), self.device)
@@ -172,11 +202,12 @@ def fit(
     schedule: str = "linear", transform: Callable[[Tensor], Tensor] | None = None,
     callback: Callable[[int, Model], object] | None = None, label: str = "training",
 ) -> History:  # fmt: skip
-    """Train a model on pictures; the model's averaged weights are ready for `sample` when it returns.
+    """Train a model on pictures. Its averaged weights are ready for `sample` at any moment: when it returns, in a
+    callback, and where it was stopped; `model.history` is the History so far.
 
     Args:
         model: a GAN, VAE or Flow.
-        images: `Images`, `stream.Stream`, or a uint8 tensor (N, C, H, W).
+        images: what `load_images` gives, or a uint8 tensor (N, C, H, W).
         steps: how many batches.
         batch: pictures in a batch, over all processes together.
         seed: of the batches' order and of the noise the model draws.
@@ -194,20 +225,26 @@ def fit(
     Raises:
         Diverged: a loss is NaN or infinite.
         ValueError: an argument out of range.
+        DataError: no pictures, or of another size or other channels than the model's.
+        KeyboardInterrupt: Ctrl-C, after saying what is kept.
 
     Warns:
         TrainingWarning: the run does not look healthy; the text names what is wrong, the number that says so, and what
             usually helps (see `diagnostics` and `checkup`).
     """
     training = Training(model, images, steps, batch, seed, device, every, half_life, schedule, transform)
-    with Progress(steps, label, hidden=diagnostics.MEASURES) as progress:
-        while training.step < steps:
-            means = training.advance()
-            if means is not None:
+    with Progress(steps, label, hidden=MEASURES) as progress:
+        try:
+            while training.step < steps:
+                means = training.advance()
                 progress.update(training.step, means)
-                if callback:
+                if means is not None and callback:
                     callback(training.step, model)
-    training.finish()
+        except KeyboardInterrupt:
+            progress.say(f"stopped at step {training.step:,} of {steps:,}; the model samples, model.history is kept")
+            training.finish()
+            raise
+        training.finish()
     training.diagnose()
     return training.history
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from genimg.models.model import Model, Player, start_averages
 from genimg.system import distributed
 from genimg.system.device import fast_dtype
-from genimg.training import diagnostics
+from genimg.training.measures import EVERY, measures
 
 
 class Stepper:
@@ -61,14 +61,14 @@ class Stepper:
 
         Returns:
             name -> 0-d tensor, detached and left on the device: means of the losses' parts, and,
-            each `diagnostics.EVERY` steps, what watches a run.
+            each `EVERY` steps, what watches a run.
         """
         told: dict[str, Tensor] = {}
         for name in self.players:
             parts = self.move(name, x, labels)
             told |= {part: value.mean() for part, value in parts.items() if value.dim() < 2}
-            if self.steps % diagnostics.EVERY == 0:
-                told |= diagnostics.measures(x, parts)
+            if self.steps % EVERY == 0:
+                told |= measures(x, parts)
         self._only(*self.players)
         self.steps += 1
         return told

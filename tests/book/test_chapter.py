@@ -75,8 +75,17 @@ def test_the_stamp_counts_processor_time_of_this_process_and_its_children_and_sa
     assert not is_over(told | {"scale": "gpu"}) and not is_over(told | {"budget_minutes": None})
 
 
+OUT_OF_RANGE = ("-1", "2147483649", "4294967296", "1" + 26 * "0", "0.5", "nan")
+
+
 @pytest.mark.parametrize(
-    ("name", "value"), [("GENIMG_SCALE", "huge"), ("GENIMG_SEED", "one"), ("GENIMG_PRECISION", "fp8")]
+    ("name", "value"),
+    [
+        ("GENIMG_SCALE", "huge"),
+        ("GENIMG_SEED", "one"),
+        *(("GENIMG_SEED", seed) for seed in OUT_OF_RANGE),
+        ("GENIMG_PRECISION", "fp8"),
+    ],
 )
 def test_a_wrong_environment_is_named(monkeypatch, name, value):
     monkeypatch.setenv(name, value)

@@ -127,3 +127,16 @@ def test_every_factor_changes_what_it_says():
     for name, changes in experiments.GAN_FACTORS.items():
         assert bool(changes) == (name != "text")
     assert experiments.build_vae(32, 4, **experiments.VAE_FACTORS["mean"]).sigma == math.sqrt(3 * 32 * 32 / 2)
+
+
+def test_a_record_is_json_whatever_was_measured(tmp_path):
+    """JSON knows no NaN and no Infinity: other programs would refuse the file."""
+    scores = {"a": [{"kl": math.nan, "fd": math.inf, "all": [1.0, -math.inf]}, {"kl": 0.5, "fd": 2.0}]}
+    records.write("some", "command", scores, {}, 0.0, "cpu", tmp_path)
+
+    def refuse(word):
+        raise AssertionError(word)
+
+    json.loads((tmp_path / "some.json").read_text(), parse_constant=refuse)
+    record = records.show("some", folder=tmp_path)
+    assert record.values("a", "kl") == [0.5] and record.values("a", "fd") == [2.0]

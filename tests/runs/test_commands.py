@@ -1,8 +1,131 @@
-"""What the commands say of themselves."""
+"""What the commands say of themselves, and that all they name can be typed."""
 
+import ast
+import dataclasses
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+import genimg
+from genimg.__main__ import main, parser
 from genimg.models import gan
-from genimg.runs import commands
+from genimg.runs import advice, commands
+from genimg.runs.recipes import FAMILIES, OWN, Recipe
+from genimg.system.errors import RunError
+from genimg.training.diagnostics import Diagnosis
+
+PACKAGE = Path(genimg.__file__).parent
 
 
 def test_the_help_names_every_loss():
     assert set(commands.LOSSES) == gan.LOSSES.keys()
+
+
+def options_of(p):
+    """Command or family -> its parser's options."""
+    found = {}
+    for action in p._actions:
+        for name, sub in (action.choices or {}).items() if hasattr(action, "_name_parser_map") else ():
+            found |= {name: set(sub._option_string_actions)} | options_of(sub)
+    return found
+
+
+OPTIONS = options_of(parser())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_help_of_a_family_has_its_own_options_only(family, capsys):
+    with pytest.raises(SystemExit):
+        main(["train", family, "--help"])
+    shown = set(re.findall(r"--[a-z][a-z0-9-]*", capsys.readouterr().out.split("what to change first")[0]))
+    others = set().union(*commands.OF_FAMILY.values()) - set(commands.OF_FAMILY.get(family, ()))
+    assert shown == {name for name in OPTIONS[family] if name.startswith("--")}
+    assert not shown & others
+
+
+FOREIGN = [
+    (family, option)
+    for family in FAMILIES
+    for option in sorted(set().union(*commands.OF_FAMILY.values()) - set(commands.OF_FAMILY.get(family, ())))
+]
+
+
+@pytest.mark.parametrize(("family", "option"), FOREIGN)
+def test_options_of_another_family_are_refused(family, option, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["train", family, "--data", "digits", "--out", str(tmp_path / "a"), option, "1"])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{option} is an option of train " in line and f"train {family} has none" in line
+    assert not (tmp_path / "a").exists()
+
+
+VALUES = {"norm": "group", "loss": "hinge", "r1": 5.0, "diff_augment": ("cutout",), "beta": 2.0, "sigma": 0.5}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_recipe_with_settings_of_another_family_is_refused(family):
+    for owner, names in OWN.items():
+        for name in names:
+            recipe = dataclasses.replace(Recipe(family, "digits", size=8), **{name: VALUES[name]})
+            if owner == family:
+                recipe.complete()
+            else:
+                with pytest.raises(RunError, match=f"--{name.replace('_', '-')} .* {family} has no such setting"):
+                    recipe.complete()
+
+
+def texts(folder):
+    """(file, text) of every string in the code of a folder but what stands alone: docstrings."""
+    for path in sorted(folder.rglob("*.py")):
+        tree = ast.parse(path.read_text("utf-8"))
+        alone = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in alone:
+                yield path, node.value
+
+
+def test_every_option_that_a_message_names_is_there():
+    known = set().union(*OPTIONS.values()) | set(commands.ELSEWHERE) | {"--upgrade"}
+    for room in ("runs", "data", "training", "system"):
+        for path, text in texts(PACKAGE / room):
+            named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*[a-z0-9]", text))
+            assert named <= known, f"{path}: {named - known}"
+
+
+NAMES = sorted(
+    {
+        node.args[0].value
+        for name in ("diagnostics", "checkup", "loop")
+        for node in ast.walk(ast.parse((PACKAGE / "training" / f"{name}.py").read_text("utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Diagnosis")
+    }
+)
+#: What no run of the command line can meet: its pictures are bytes, its flows not looked at, its statistics made.
+NOT_HERE = {"wrong data range", "stale batch-norm statistics", "too few steps", "guidance too strong"}
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in NOT_HERE])
+def test_cures_can_be_typed(name):
+    cure = advice.on_command_line(Diagnosis(name, "seen", "")).cure
+    assert cure
+    assert not re.search(r"\w=|\(\d", cure), "an argument of a Python function"
+    assert set(re.findall(r"--[a-z][a-z0-9-]*", cure)) <= set().union(*(OPTIONS[family] for family in FAMILIES))
+
+
+@pytest.mark.parametrize("command", ["train", "sample", "evaluate", "record", "claims"])
+def test_what_takes_less_memory_are_options_of_the_command(command):
+    named = set(re.findall(r"--[a-z][a-z0-9-]*", advice.LESS_MEMORY[command]))
+    there = set.intersection(*(OPTIONS[family] for family in FAMILIES)) if command == "train" else OPTIONS[command]
+    assert named and named <= there
+
+
+def test_the_closing_line_can_be_pasted_and_color_is_colour(tmp_path, capsys):
+    out = tmp_path / "my runs" / "a"
+    small = ["--data", "digits", "--size", "8", "--width", "4", "--n", "20", "--batch", "4", "--steps", "2"]
+    assert main(["train", "gan", *small, "--out", str(out), "--diff-augment", "color"]) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    typed = line.partition("; ")[2].removesuffix(" draws from it")
+    assert shlex.split(typed) == ["python", "-m", "genimg", "sample", str(out)]
+    assert main(shlex.split(typed)[3:]) == 0

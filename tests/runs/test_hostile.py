@@ -24,6 +24,7 @@ from genimg.training.step import Stepper
 RUN = ["train", "gan", "--data", "digits", "--size", "8", "--width", "4", "--n", "100", "--batch", "8"]
 MORE = [*RUN, "--steps", "20", "--out", "run", "--threads", "1"]
 NEW = [*RUN, "--steps", "4", "--out", "new", "--threads", "1"]
+VAE = ["train", "vae", *NEW[2:]]
 SAMPLE = ["sample", "run", "--n", "4", "--out", "grid.png"]
 
 
@@ -106,17 +107,35 @@ ARGUMENTS = {
     "lr text": (with_(NEW, "--lr", "fast"), ["invalid float value", "--help"]),
     "r1 -1": (with_(NEW, "--r1=-1"), ["from 0"]),
     "r1 nan": (with_(NEW, "--r1", "nan"), ["from 0"]),
-    "sigma 0": (with_(NEW, "--sigma", "0"), ["optimal or a number above 0"]),
-    "sigma nan": (with_(NEW, "--sigma", "nan"), ["optimal or a number above 0"]),
-    "sigma text": (with_(NEW, "--sigma", "learned"), ["--sigma", "--help"]),
-    "beta -1": (with_(NEW, "--beta=-1"), ["from 0"]),
+    "sigma 0": (with_(VAE, "--sigma", "0"), ["optimal or a number above 0"]),
+    "sigma nan": (with_(VAE, "--sigma", "nan"), ["optimal or a number above 0"]),
+    "sigma text": (with_(VAE, "--sigma", "learned"), ["--sigma", "--help"]),
+    "beta -1": (with_(VAE, "--beta=-1"), ["from 0"]),
     "seed -1": (with_(NEW, "--seed=-1"), ["from 0"]),
     "seed huge": (with_(NEW, "--seed", str(10**30)), ["2,147,483,648"]),
     "width 0": (with_(NEW, "--width", "0"), ["from 4"]),
     "width huge": (with_(NEW, "--width", str(10**9)), ["1,024"]),
     "z-dim 0": (with_(NEW, "--z-dim", "0"), ["from 1"]),
-    "z-dim of a flow": (["train", "flow", *with_(NEW, "--z-dim", "8")[2:]], ["left out", "as large as its pictures"]),
-    "text's flow": (["train", "flow", *with_(NEW, "--networks", "text")[2:]], ["the source text has no flow"]),
+    "z-dim of a flow": (
+        ["train", "flow", *with_(NEW, "--z-dim", "8")[2:]],
+        ["--z-dim is an option of train gan and"],
+    ),
+    "text's flow": (
+        ["train", "flow", *with_(NEW, "--networks", "text")[2:]],
+        ["an option of train gan and train vae"],
+    ),
+    "minutes 0": (with_(NEW, "--minutes", "0"), ["--minutes 0", "above 0"]),
+    "minutes nan": (with_(NEW, "--minutes", "nan"), ["--minutes nan", "above 0"]),
+    "from nowhere": (with_(NEW, "--from", "nowhere"), ["nowhere/checkpoint.pt is not there"]),
+    "from other networks": (with_(NEW, "--from", "run", "--width", "8"), ["--from run", "--width"]),
+    "from another family": (with_(VAE, "--from", "run"), ["--from run", "family"]),
+    "from another than before": (with_(MORE, "--from", "one"), ["run was begun from nothing, not from one"]),
+    "words of others": (with_(NEW, "--epochs", "3"), ["--steps counts batches"]),
+    "option of sample": (with_(SAMPLE, "--batch", "3"), ["unrecognized arguments of sample", "--help"]),
+    "norm of text's networks": (
+        with_(NEW, "--networks", "text", "--size", "32", "--norm", "group"),
+        ["text gan has no"],
+    ),
     "n 0": (with_(NEW, "--n", "0"), ["at least 1"]),
     "n -1": (with_(NEW, "--n=-1"), ["at least 1"]),
     "n 1": (with_(NEW, "--n", "1"), ["one picture", "needs more"]),

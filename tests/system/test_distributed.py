@@ -14,9 +14,9 @@ import torch.distributed as dist
 from genimg import vae
 from genimg.__main__ import main
 from genimg.data.sources import load_images
-from genimg.runs import run
+from genimg.runs.kept import CHECKPOINT, PREVIOUS, read_config
 from genimg.runs.recipes import Recipe
-from genimg.runs.run import CHECKPOINT, PREVIOUS, train
+from genimg.runs.run import train
 from genimg.system import distributed, files
 from genimg.system.device import seed_everything
 from genimg.system.errors import RunError
@@ -67,7 +67,7 @@ def test_two_processes_give_the_weights_of_one(name, tmp_path):
     assert one["model"].keys() == two["model"].keys()
     moved = 0.0
     torch.manual_seed(0)
-    begun = run._read_config(tmp_path / "one")
+    begun = read_config(tmp_path / "one")
     seed_everything(begun.seed)
     start = begun.build().state_dict()
     for key, value in one["model"].items():

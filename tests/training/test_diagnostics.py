@@ -11,9 +11,9 @@ import genimg
 from genimg import gan, vae
 from genimg.__main__ import main
 from genimg.book import experiments
-from genimg.runs.run import CHECKPOINT
+from genimg.runs.kept import CHECKPOINT
 from genimg.system.device import seed_everything
-from genimg.training import checkup, diagnostics
+from genimg.training import checkup, diagnostics, measures
 from genimg.training.diagnostics import Diagnosis, TrainingWarning, Watch
 from genimg.training.history import History
 from genimg.training.loop import Training
@@ -32,22 +32,22 @@ def rand(*shape, seed=0):
 
 def test_batches_of_one_distribution_have_spread_one_and_no_shift():
     for seed in range(5):
-        compared = diagnostics.compare_batches(rand(64, 1, 8, 8, seed=seed), rand(64, 1, 8, 8, seed=seed + 100))
+        compared = measures.compare_batches(rand(64, 1, 8, 8, seed=seed), rand(64, 1, 8, 8, seed=seed + 100))
         assert compared["spread"].item() == pytest.approx(1, abs=0.1)
         assert compared["shift"].item() < 0.1
 
 
 def test_spread_and_shift_are_in_deviations_of_the_real_pictures():
     x = 3 * rand(2000, 1, 4, 4)
-    compared = diagnostics.compare_batches(x, 0.5 * x + 6)  # half as wide, two deviations away
+    compared = measures.compare_batches(x, 0.5 * x + 6)  # half as wide, two deviations away
     assert compared["spread"].item() == pytest.approx(0.5, rel=1e-3)
     assert compared["shift"].item() == pytest.approx(2, rel=0.01)
-    assert diagnostics.compare_batches(x, torch.zeros_like(x))["spread"].item() == pytest.approx(0, abs=1e-6)
+    assert measures.compare_batches(x, torch.zeros_like(x))["spread"].item() == pytest.approx(0, abs=1e-6)
 
 
 def test_equal_real_pictures_are_nothing_to_compare_with():
     x = torch.full((8, 1, 8, 8), -1.0)
-    assert diagnostics.compare_batches(x, rand(8, 1, 8, 8)) == {"spread": 1.0, "shift": 0.0}
+    assert measures.compare_batches(x, rand(8, 1, 8, 8)) == {"spread": 1.0, "shift": 0.0}
 
 
 def test_shift_allows_for_the_noise_of_small_batches():
@@ -55,23 +55,23 @@ def test_shift_allows_for_the_noise_of_small_batches():
     for seed in range(40):
         real, fake = rand(8, 1, 8, 8, seed=seed), rand(8, 1, 8, 8, seed=seed + 1000)
         raw.append((real.mean(0) - fake.mean(0)).square().mean().sqrt().item())
-        net.append(diagnostics.compare_batches(real, fake)["shift"].item())
+        net.append(measures.compare_batches(real, fake)["shift"].item())
     assert torch.tensor(raw).mean() > 0.4
     assert torch.tensor(net).mean() < 0.15
 
 
 def test_told_apart_counts_pairs_in_which_the_real_one_is_ahead():
     real, fake = torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([0.0, 3.0, 2.0, 1.0])
-    assert diagnostics.told_apart(real, fake) == 0.75
-    assert diagnostics.told_apart(fake, real) == 0.25
-    assert diagnostics.told_apart(real + 10, fake) == 1.0
+    assert measures.told_apart(real, fake) == 0.75
+    assert measures.told_apart(fake, real) == 0.25
+    assert measures.told_apart(real + 10, fake) == 1.0
 
 
 def test_code_size_is_that_of_drawn_codes():
     mu, logvar = 0.5 * rand(4000, 3), rand(4000, 3, seed=1)
     z = vae.reparameterise(mu, logvar, rand(4000, 3, seed=2))
-    assert diagnostics.code_size(mu, logvar).item() == pytest.approx(z.square().mean().sqrt().item(), rel=0.05)
-    assert diagnostics.code_size(torch.zeros(5, 2), torch.zeros(5, 2)) == 1
+    assert measures.code_size(mu, logvar).item() == pytest.approx(z.square().mean().sqrt().item(), rel=0.05)
+    assert measures.code_size(torch.zeros(5, 2), torch.zeros(5, 2)) == 1
 
 
 def test_steps_measure_without_a_gradient_and_not_each_time():
@@ -79,7 +79,7 @@ def test_steps_measure_without_a_gradient_and_not_each_time():
     x = rand(8, 1, 8, 8).tanh()
     steps = [trainer.step(x) for _ in range(9)]
     measured = ["spread" in losses and "shift" in losses and "told_apart" in losses for losses in steps]
-    assert measured == [step % diagnostics.EVERY == 0 for step in range(9)]
+    assert measured == [step % measures.EVERY == 0 for step in range(9)]
     assert not any(value.requires_grad for losses in steps for value in losses.values())
     assert not Stepper(vae.VAE(**CODER), "cpu").step(x)["code"].requires_grad
 

@@ -9,7 +9,7 @@ from torch import nn
 from genimg import flow, gan, vae
 from genimg.models.model import Model, Player
 from genimg.system.device import seed_everything
-from genimg.training import diagnostics
+from genimg.training import measures
 from genimg.training.step import Stepper
 
 X = torch.rand(8, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
@@ -213,12 +213,12 @@ def test_parts_of_a_number_each_are_averaged_and_parts_with_more_axes_are_not_to
 
 def test_what_watches_a_run_is_measured_now_and_then_from_the_whole_parts():
     trainer = Stepper(vae.VAE(8, z_dim=3, width=4), "cpu", torch.float32)
-    told = [trainer.step(X) for _ in range(diagnostics.EVERY + 1)]
-    assert ["code" in names for names in told] == [True] + [False] * (diagnostics.EVERY - 1) + [True]
+    told = [trainer.step(X) for _ in range(measures.EVERY + 1)]
+    assert ["code" in names for names in told] == [True] + [False] * (measures.EVERY - 1) + [True]
     assert not {"mu", "logvar"} & told[0].keys()
     trainer.steps = 0
     parts = trainer.move("vae", X)
-    assert torch.equal(diagnostics.measures(X, parts)["code"], diagnostics.code_size(parts["mu"], parts["logvar"]))
+    assert torch.equal(measures.measures(X, parts)["code"], measures.code_size(parts["mu"], parts["logvar"]))
 
 
 # Number formats.

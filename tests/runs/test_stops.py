@@ -1,0 +1,206 @@
+"""Runs that are stopped: by Ctrl-C, by SIGTERM to all their processes, by the clock; and other runs begun from them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from genimg.__main__ import main
+from genimg.data.sources import load_images
+from genimg.runs import kept
+from genimg.runs.run import expected
+from genimg.system import files
+
+DIGITS = ["--data", "digits", "--size", "8", "--n", "60", "--batch", "4", "--threads", "1"]
+GAN = ["train", "gan", *DIGITS, "--width", "4"]
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    for i, picture in enumerate(load_images("photos", 16, 24).pixels):
+        Image.fromarray(picture.permute(1, 2, 0).numpy()).save(folder / f"{i:02d}.png")
+    return folder
+
+
+def start(arguments, **options):
+    return subprocess.Popen(
+        [sys.executable, "-m", "genimg", *arguments], env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, **options,
+    )  # fmt: skip
+
+
+def begun(process, out, name="samples/data.png"):
+    while not (Path(out) / name).exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
+def test_a_signal_to_all_processes_of_a_run_that_streams_saves(number, pictures, tmp_path):
+    """As a terminal and a job scheduler send it: to the processes that read ahead too."""
+    out = tmp_path / "a"
+    arguments = ["train", "vae", "--data", str(pictures), "--size", "16", "--width", "4", "--batch", "4"]
+    arguments += ["--steps", "100000", "--memory", "0", "--workers", "2", "--threads", "1", "--out", str(out)]
+    process = start(arguments)
+    begun(process, out, "samples/step-0000050.png")
+    os.killpg(process.pid, number)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130, errors
+    step = kept.read_checkpoint(out / "checkpoint.pt")["training"]["step"]
+    assert step >= 50
+    said = [line for line in errors.splitlines() if ": step " not in line and " a step: " not in line]
+    assert [line.split(":")[0] for line in said] == [
+        "stopping",
+        f"saved at step {step:,}; now the samples are drawn",
+        "genimg",
+    ]
+    assert said[2] == f"genimg: stopped and saved at step {step:,} of 100,000; the same command goes on"
+    assert (out / "samples" / f"step-{step:07d}.png").exists()
+
+
+def test_what_is_said_where_nothing_was_saved_speaks_of_no_checkpoint(tmp_path):
+    process = start([*GAN, "--steps", "100000", "--save-every", "100000", "--out", str(tmp_path / "a")])
+    begun(process, tmp_path / "a")
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    if not kept.has_checkpoint(tmp_path / "a"):
+        assert errors.splitlines()[-1] == "genimg: stopped"
+
+
+def test_the_checkpoint_comes_before_the_pictures_and_what_is_missing_is_drawn_later(tmp_path, monkeypatch):
+    """A disk that takes no more pictures: the step is kept, and its grid is made when the run goes on."""
+    arguments = [*GAN, "--steps", "12", "--save-every", "6", "--out", str(tmp_path / "a")]
+    write = files.write_picture
+
+    def full(path, sheet):
+        if "step" in Path(path).name:
+            raise OSError(28, "No space left on device", str(path))
+        write(path, sheet)
+
+    monkeypatch.setattr(files, "write_picture", full)
+    assert main(arguments) == 2
+    assert kept.read_checkpoint(tmp_path / "a" / "checkpoint.pt")["training"]["step"] == 6
+    assert not list((tmp_path / "a").glob("samples/step*"))
+    monkeypatch.undo()
+    assert main(arguments) == 0
+    assert main([*arguments[:-1], str(tmp_path / "b")]) == 0
+    grids = [{f.name: f.read_bytes() for f in (tmp_path / run / "samples").iterdir()} for run in "ab"]
+    assert grids[0] == grids[1] and len(grids[0]) == 3
+
+
+def test_minutes_stop_a_run_that_goes_on_later(tmp_path, capsys):
+    arguments = [*GAN, "--steps", "30", "--save-every", "30", "--out", str(tmp_path / "a")]
+    assert main([*arguments, "--minutes", "1e-9"]) == 0
+    told = capsys.readouterr()
+    assert "the minutes are over: stopped and saved at step 1 of 30; the same command goes on" in told.err
+    assert "steps done" not in told.out
+    assert main(arguments) == 0 and "30 steps done" in capsys.readouterr().out
+    assert main([*arguments[:-1], str(tmp_path / "b")]) == 0
+    assert (tmp_path / "a" / "weights.safetensors").read_bytes() == (
+        tmp_path / "b" / "weights.safetensors"
+    ).read_bytes()
+
+
+def test_the_first_grids_come_early(tmp_path):
+    assert main([*GAN, "--steps", "210", "--save-every", "150", "--out", str(tmp_path / "a")]) == 0
+    steps = sorted(int(f.stem.split("-")[1]) for f in (tmp_path / "a" / "samples").glob("step-*"))
+    assert steps == [50, 100, 150, 200, 210]
+
+
+def test_what_the_steps_will_take_in_words():
+    assert expected(1.3, 20_000, 19_990, 40) == "1.3 s a step: 20,000 steps in about 7.2 h, the next samples in 52 s"
+    assert expected(0.021, 5_000, 4_990, 490).startswith("21 ms a step: 5,000 steps in about 2 min, ")
+
+
+def test_another_run_starts_from_the_weights_of_one(tmp_path, capsys):
+    a, b, c = (str(tmp_path / name) for name in "abc")
+    assert main([*GAN, "--steps", "40", "--out", a]) == 0
+    other = [*GAN, "--n", "50", "--lr", "1e-6", "--steps", "2"]
+    assert main([*other, "--from", a, "--out", b]) == 0
+    assert main([*other, "--out", c]) == 0
+    wanted, near, far = (
+        torch.cat([t.flatten() for name, t in sorted(files.read_weights(Path(x) / "weights.safetensors").items())
+                   if "running" not in name and t.is_floating_point()])
+        for x in (a, b, c)
+    )  # fmt: skip
+    assert (near - wanted).abs().max() < 0.1 * (far - wanted).abs().max()
+    assert json.loads((Path(b) / "config.json").read_text())["begun_from"] == a
+    capsys.readouterr()
+    assert main([*other[:-1], "4", "--from", a, "--out", b]) == 0  # the same command goes on
+    assert "going on from step 2" in capsys.readouterr().out
+    assert main([*other[:-1], "6", "--out", b]) == 0
+    assert main([*other[:-1], "6", "--from", c, "--out", b]) == 2
+    assert f"{b} was begun from {a}, not from {c}" in capsys.readouterr().err
+
+
+def test_a_folder_that_changed_is_told_the_way_on_and_the_way_works(pictures, tmp_path, capsys):
+    folder, out = tmp_path / "pics", tmp_path / "a"
+    folder.mkdir()
+    for file in pictures.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    arguments = ["train", "vae", "--size", "16", "--width", "4", "--batch", "4", "--steps", "3", "--threads", "1"]
+    assert main([*arguments, "--data", str(folder), "--out", str(out)]) == 0
+    assert (
+        main(
+            [
+                *arguments[:-4],
+                "--steps",
+                "4",
+                "--threads",
+                "1",
+                "--data",
+                f"{folder}/.",
+                "--skip-bad",
+                "--out",
+                str(out),
+            ]
+        )
+        == 0
+    )
+    (folder / "00.png").unlink()
+    capsys.readouterr()
+    for spelled in (str(folder), f"{folder}/."):
+        for more in ([], ["--skip-bad"], ["--memory", "0", "--workers", "0"]):
+            assert main([*arguments, "--data", spelled, "--out", str(out), *more]) == 2
+            line = capsys.readouterr().err
+            assert "are not those that" in line and f"--from {out}" in line and "--data was" not in line
+    assert main([*arguments, "--data", str(folder), "--from", str(out), "--out", str(tmp_path / "b")]) == 0
+
+
+def test_single_files_are_written_as_they_come(tmp_path):
+    """Stopped between, the files so far are there; and the first ones are the same however many are asked for."""
+    assert main([*GAN, "--steps", "2", "--out", str(tmp_path / "a")]) == 0
+    sample = ["sample", str(tmp_path / "a"), "--each", "--seed", "3"]
+    for n in (70, 200):
+        assert main([*sample, "--n", str(n), "--out", str(tmp_path / str(n))]) == 0
+        assert len(list((tmp_path / str(n)).iterdir())) == n
+    assert (tmp_path / "70" / "05.png").read_bytes() == (tmp_path / "200" / "005.png").read_bytes()
+    process = start([*sample, "--n", "100000", "--out", str(tmp_path / "many")])
+    begun(process, tmp_path / "many", "000070.png")
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130 and errors.splitlines()[-1] == "genimg: stopped"
+    assert 70 < len(list((tmp_path / "many").glob("*.png"))) < 100_000
+
+
+def test_a_folder_with_any_name_where_the_terminal_is_not_utf8(tmp_path):
+    out = tmp_path / "图 é"
+    process = start([*GAN, "--steps", "2", "--out", str(out)], errors=None)
+    process.communicate(timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-m", "genimg", "sample", str(out), "--n", "4", "--out", str(out / "x.png")],
+        env=os.environ | {"PYTHONIOENCODING": "cp1252", "PYTHONUTF8": "0"}, capture_output=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.decode("utf-8").strip() == str(out / "x.png")

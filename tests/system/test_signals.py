@@ -1,0 +1,87 @@
+"""Real signals to real processes: who hears them, and what is said."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="needs POSIX signals")
+
+
+def script(text, tmp_path):
+    """A program in a group of its own, which has said that it is ready."""
+    (tmp_path / "script.py").write_text(textwrap.dedent(text))
+    process = subprocess.Popen(
+        [sys.executable, str(tmp_path / "script.py")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["INT", "TERM"])
+def test_a_signal_to_the_group_is_heard_once_and_what_was_shielded_lives_on(number, tmp_path):
+    process = script(
+        """
+        import subprocess, sys, time
+        from genimg.system import signals
+        waits = "import sys; print('here', flush=True); sys.stdin.read(); print('let go', flush=True)"
+        with signals.Stop("heard") as stop:
+            with signals.shielded():
+                helper = subprocess.Popen([sys.executable, "-c", waits], stdin=-1, stdout=-1, text=True)
+            assert helper.stdout.readline() == "here\\n"
+            print("ready", flush=True)
+            while not stop.asked:
+                time.sleep(0.01)
+            assert helper.poll() is None
+            print(helper.communicate()[0].strip(), helper.returncode)
+        """,
+        tmp_path,
+    )
+    os.killpg(process.pid, number)
+    said, errors = process.communicate(timeout=60)
+    assert (said, errors, process.returncode) == ("let go 0\n", "heard\n", 0)
+
+
+def test_a_second_one_stops_at_once(tmp_path):
+    process = script(
+        """
+        import time
+        from genimg.system import signals
+        with signals.Stop("heard") as stop:
+            print("ready", flush=True)
+            try:
+                while not stop.asked:
+                    time.sleep(0.01)
+                print("asked", flush=True)
+                time.sleep(60)
+            except KeyboardInterrupt:
+                print("stopped")
+        """,
+        tmp_path,
+    )
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "asked\n"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60) == ("stopped\n", "heard\n")
+
+
+def test_ctrl_c_while_it_starts_is_one_line(tmp_path):
+    """Parts are imported for seconds: at any moment of that, no traceback."""
+    for moment in (0.0, 0.1, 0.3, 0.6, 1.0):
+        process = subprocess.Popen(
+            [sys.executable, "-X", "importtime", "-m", "genimg", "train", "gan", "--data", "digits", "--out", "a"],
+            cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+        for line in process.stderr:
+            if "genimg.system.signals" in line:
+                break
+        time.sleep(moment)
+        process.send_signal(signal.SIGINT)
+        errors = [line for line in process.communicate(timeout=120)[1].splitlines() if "import time:" not in line]
+        assert process.returncode == 130
+        assert [line.partition("genimg: ")[2][:7] for line in errors] == ["stopped"], errors
