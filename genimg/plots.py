@@ -46,14 +46,23 @@ def use_style() -> None:
     set_matplotlib_formats("retina")
 
 
-def as_array(x: Tensor | np.ndarray) -> np.ndarray:
-    """(N, C, H, W) floats in [-1, 1] or uint8 -> NumPy (N, H, W, 3) floats in [0, 1]."""
+class Pictured(Protocol):
+    """A set of pictures in memory, as `Images` is."""
+
+    @property
+    def pixels(self) -> Tensor:
+        """uint8 (N, C, H, W)."""
+
+
+def as_array(x: "Tensor | np.ndarray | Pictured") -> np.ndarray:
+    """(N, C, H, W) floats in [-1, 1] or uint8, or Images -> NumPy (N, H, W, 3) floats in [0, 1]."""
+    x = x if isinstance(x, Tensor | np.ndarray) else x.pixels
     x = torch.as_tensor(x).detach().cpu()
     x = x.float() / 255 if x.dtype == torch.uint8 else ((x.float() + 1) / 2).clamp(0, 1)
     return x.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).numpy()
 
 
-def tile(x: Tensor | np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
+def tile(x: Tensor | np.ndarray | Pictured, columns: int, gap: int = 1) -> np.ndarray:
     """Pictures in rows with a white gap between: (N, C, H, W) -> one array (rows, columns, 3) in [0, 1]."""
     pictures = as_array(x)
     n, height, width, _ = pictures.shape
@@ -66,10 +75,10 @@ def tile(x: Tensor | np.ndarray, columns: int, gap: int = 1) -> np.ndarray:
 
 
 def grid(
-    x: Tensor | np.ndarray, columns: int = 8, title: str | None = None, ax: "Axes | None" = None,
+    x: Tensor | np.ndarray | Pictured, columns: int = 8, title: str | None = None, ax: "Axes | None" = None,
     width: float | None = None,
 ) -> "Axes":  # fmt: skip
-    """Pictures (N, C, H, W), in [-1, 1] or uint8, in rows of `columns`, pixels shown as squares.
+    """Pictures (N, C, H, W), in [-1, 1] or uint8, or Images, in rows of `columns`, pixels shown as squares.
 
     Args:
         width: of a new figure, in inches; None makes it fit the number of columns.

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+import genimg
 from genimg import plots
 from genimg.training.history import History
 
@@ -58,3 +59,9 @@ def close_figures():
     import matplotlib.pyplot as plt
 
     plt.close("all")
+
+
+def test_a_grid_takes_images_as_they_are_loaded():
+    images = genimg.load_images("digits", n=6)
+    assert np.array_equal(plots.tile(images, 3), plots.tile(images.pixels, 3))
+    assert plots.grid(images[:4]).images[0].get_array().shape[2] == 3

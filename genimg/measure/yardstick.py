@@ -107,10 +107,12 @@ def in_features(fake: Tensor, real: Tensor) -> dict[str, float]:
 def distances_to(images: Images | Read, x: Tensor) -> Tensor:
     """Distance of each x (N, C, H, W) in [-1, 1] to the nearest of the pictures, (N,); 0.0 is a copy."""
     parts = torch.arange(len(images)).split(PART)
-    x, away = x.double(), torch.full((len(x),), math.inf, dtype=torch.float64)
+    away = torch.full((len(x),), math.inf, dtype=torch.float64)
     with Progress(len(parts), "nearest pictures", len(x) * len(images) * x[0].numel() > metrics.LONG) as progress:
         for i, pixels in enumerate(drawn(images, parts), 1):
-            away = torch.minimum(away, metrics.nearest_neighbours(x, to_floats(pixels))[0][:, 0].cpu())
+            seen = to_floats(pixels)
+            found = [metrics.nearest_neighbours(some, seen)[0][:, 0].cpu() for some in x.split(PART // 2)]
+            away = torch.minimum(away, torch.cat(found))
             progress.update(i)
     return away
 

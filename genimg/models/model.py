@@ -92,7 +92,7 @@ class Model(nn.Module):
             return self.get_submodule(name)
         if self.behind:
             self.calibrate(self.shown_pictures())
-            self.behind = False
+            self.behind, self.shown_pictures = False, tuple
         return self.average[name]
 
     def players(self) -> dict[str, Player]:

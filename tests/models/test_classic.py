@@ -6,7 +6,7 @@ from torch import nn
 
 from genimg import gan, vae
 from genimg.models import classic
-from genimg.models.model import has_batch_norm, start_averages
+from genimg.models.model import CALIBRATED, has_batch_norm, start_averages
 from genimg.training.step import Stepper
 
 SIZES = [32, 64, 128, 256]
@@ -136,7 +136,7 @@ def test_calibrate_makes_every_statistic_anew():
     model.calibrate()
     assert model.sample(4, seed=0).isfinite().all()
     assert not average.training
-    z = model.noise(128 * 20, torch.Generator().manual_seed(0))
+    z = model.noise(CALIBRATED, torch.Generator().manual_seed(0))
     with torch.no_grad():
         dense = average.dense[0](z)
     norm = average.dense[1]

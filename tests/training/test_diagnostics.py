@@ -271,6 +271,14 @@ def test_expected_demands_what_it_names():
     assert said == []
 
 
+def test_codes_far_beyond_the_prior():
+    """As of a learning rate of 1: 25,400 nats in 64 numbers, and samples that have nothing to do with the data."""
+    model = settings_of("vae")
+    far = 20 * model.z_dim
+    assert "codes far beyond the prior" in found(model, {"kl": (1.2 * far, 1.1 * far, 1.3 * far)})
+    assert found(model, {"kl": (5.0 * model.z_dim,) * 3}) == []
+
+
 # Real runs. The chapter on failures has all of them; here the loop is held to saying what it sees.
 
 

@@ -1,7 +1,11 @@
 """The loop: what it does each step, what it keeps, and how it stops."""
 
+import copy
+import itertools
 import json
 import math
+import pickle
+from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -14,7 +18,10 @@ from torch import nn
 
 import genimg
 from genimg import flow, gan, vae
+from genimg.models import classic
 from genimg.models.model import Model, Player
+from genimg.system.errors import DataError
+from genimg.training.diagnostics import expected
 from genimg.training.loop import Diverged, Training, decay_after, fit, rate
 from genimg.training.step import Stepper
 
@@ -173,7 +180,6 @@ def test_looking_on_does_not_change_the_run():
     looked = []
 
     def look(step, model):
-        model.calibrate()
         looked.append((step, model.sample(2, seed=0).shape))
 
     assert torch.equal(run(None), run(look))
@@ -218,3 +224,133 @@ def test_weights_go_to_the_fast_layout():
     genimg.fit(model, torch.zeros(8, 3, 16, 16, dtype=torch.uint8), steps=1, batch=4)
     weight = model.discriminator.features[2].weight
     assert weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def text_vae():
+    return vae.VAE(
+        size=32, channels=1, encoder=classic.Encoder(32, 1, 3, 4), decoder=classic.Decoder(32, 1, 3, 4), lr=1e-3
+    )
+
+
+LARGER = torch.randint(0, 256, (40, 1, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+NORMED = {"gan": (lambda: gan.GAN(size=8, z_dim=4, width=4, d_width=4), PIXELS), "vae": (text_vae, LARGER)}
+
+
+@pytest.mark.parametrize("family", NORMED)
+def test_samples_are_right_at_any_moment(family):
+    """In a callback, of a copy, and where the run was stopped: as a calibration by hand makes them."""
+    build, pixels = NORMED[family]
+    torch.manual_seed(7)
+    model, looked, stopped = build(), [], 7
+
+    def look(step, model):
+        x = model.sample(8, seed=0)
+        assert torch.equal(copy.deepcopy(model).sample(8, seed=0), x)
+        looked.append(x)
+        if step == stopped:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, pixels, steps=20, batch=8, every=1, callback=look, device="cpu")
+    assert len(looked) == stopped and all(not torch.equal(a, b) for a, b in itertools.pairwise(looked))
+    assert torch.equal(model.sample(8, seed=0), looked[-1])
+    torch.manual_seed(7)
+    again = Training(build(), pixels, 20, 8, every=1, device="cpu")
+    while again.step < stopped:
+        again.advance()
+    again.finish()
+    assert torch.equal(again.model.sample(8, seed=0), looked[-1])
+    with torch.no_grad():  # and these statistics are those of what passes through
+        name = "generator" if family == "gan" else "decoder"
+        net = copy.deepcopy(model.average[name])
+        z = torch.randn(2000, net.z_dim, generator=torch.Generator().manual_seed(3))
+        if family == "gan":
+            assert (net.eval()(z) - net.train()(z)).abs().mean() < 0.05
+    pickle.loads(pickle.dumps(model))
+
+
+def test_statistics_are_made_once_and_only_when_they_are_needed():
+    model, made = gan.GAN(size=8, z_dim=4, width=4, d_width=4), []
+    calibrate = model.calibrate
+    model.calibrate = lambda batches=(): made.append(1) or calibrate(batches)
+    fit(
+        model,
+        PIXELS,
+        steps=6,
+        batch=8,
+        every=2,
+        callback=lambda step, m: (m.sample(2), m.sample(3)) if step == 4 else 0,
+    )
+    assert len(made) == 2  # after step 4, and at the end
+    model.sample(2)
+    assert len(made) == 2
+
+
+def test_a_run_that_is_stopped_keeps_its_history(capsys):
+    def stop(step, model):
+        if step == 6:
+            raise KeyboardInterrupt
+
+    model = Mean()
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, PIXELS, steps=100, batch=4, every=2, callback=stop)
+    assert model.history.steps == [2, 4, 6] and np.isfinite(model.history["loss"]).all()
+    assert "stopped at step 6 of 100; the model samples, model.history is kept" in capsys.readouterr().err
+    assert fit(model, PIXELS, steps=4, batch=4) is model.history
+
+
+@pytest.mark.parametrize("n", [2, 5, 7, 8])
+def test_a_handful_of_pictures_ends_as_any_run_does(n):
+    model = gan.GAN(size=8, z_dim=4, width=4, d_width=4)
+    history = fit(model, PIXELS[:n], steps=200, batch=4, every=10)
+    assert history.steps[-1] == 200
+
+
+def test_a_closing_look_that_fails_is_told_and_costs_nothing():
+    class Blind(gan.GAN):
+        def noise(self, n, generator=None):
+            if n > 100:
+                raise RuntimeError("no such noise")
+            return super().noise(n, generator)
+
+    model = Blind(size=8, z_dim=4, width=4, d_width=4)
+    with expected("samples not looked at") as said:
+        history = fit(model, PIXELS, steps=200, batch=4, every=10)
+    assert "no such noise" in said[-1]
+    assert history.steps[-1] == 200 and model.sample(3, seed=0).isfinite().all()
+
+
+NOT_PICTURES = {
+    "path": ("photos/of/mine", "genimg.load_images reads a folder"),
+    "pathlib": (Path("photos"), "genimg.load_images reads a folder"),
+    "list": ([PIXELS[0], PIXELS[1]], "torch.stack"),
+    "loader": (torch.utils.data.DataLoader(PIXELS), "makes batches, which fit does by itself"),
+    "array": (PIXELS.numpy(), "ndarray is no set of pictures"),
+    "nothing": (None, "NoneType is no set of pictures"),
+    "floats": (PIXELS / 255, "need uint8 pictures"),
+    "one picture": (PIXELS[0], "need uint8 pictures"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_PICTURES)
+def test_what_is_no_set_of_pictures_is_refused_with_what_to_pass(name):
+    images, says = NOT_PICTURES[name]
+    with pytest.raises(DataError, match=says) as caught:
+        fit(vae.VAE(8), images, steps=2, batch=2)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("build", BUILDS)
+@pytest.mark.parametrize("shape", [(3, 8, 8), (1, 16, 16), (3, 16, 16)])
+def test_pictures_of_another_shape_than_the_models(build, shape):
+    with pytest.raises(DataError, match=r"the model makes \(1, 8, 8\)") as caught:
+        fit(build(), torch.zeros(6, *shape, dtype=torch.uint8), steps=2, batch=2)
+    assert f"size={shape[-1]}, channels={shape[0]}" in str(caught.value)
+
+
+def test_an_error_of_the_model_itself_stays_what_it_is():
+    def broken(step, loss):
+        raise RuntimeError("of its own")
+
+    with pytest.raises(RuntimeError, match="of its own"):
+        fit(Mean(loss_at=broken), PIXELS, steps=2, batch=2)

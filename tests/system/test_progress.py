@@ -1,0 +1,27 @@
+"""How far a run is, in words."""
+
+import pytest
+
+from genimg.system.progress import Progress, duration, pause
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0, "0 s"), (99, "99 s"), (100, "2 min"), (671, "11 min"), (26_640, "7.4 h")]
+)
+def test_times_as_people_say_them(seconds, said):
+    assert duration(seconds) == said
+
+
+def test_lines_of_a_log_come_each_ten_seconds_and_later_less_often():
+    assert pause(0) == pause(500) == 10
+    assert pause(3600) == 72
+
+
+def test_a_log_says_how_far_it_is(capsys):
+    with Progress(100, "a run") as progress:
+        progress.shown = -1e9  # as if the last line were long ago
+        progress.update(7, {"loss": 0.5})
+        progress.update(8)
+    first, last = capsys.readouterr().err.splitlines()
+    assert first.startswith("a run: step 7 of 100, ") and first.endswith("| loss 0.5")
+    assert last.startswith("a run: step 8 of 100, ")
