@@ -463,13 +463,11 @@ def test_a_full_disk(more, tiny_disk, tmp_path, capsys):
     assert results(disk / "a") == results(tmp_path / "whole")
 
 
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs Linux")
 def test_a_limit_on_the_size_of_files(finished, tmp_path):
     out = tmp_path / "a"
-
-    def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, resource.RLIM_INFINITY))
-
-    process = start(command([*DIGITS, "--steps", "12"], out, save_every=6), preexec_fn=limit)
+    process = start(command([*DIGITS, "--steps", "12"], out, save_every=6))
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (150_000, resource.RLIM_INFINITY))
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 2
     assert "cannot be written (File too large)" in lines(errors)[-1]
