@@ -87,7 +87,7 @@ def test_copies_are_seen():
     extractor = features.load("digits")
     copies = yardstick(train[:300].floats(), train, test, extractor)
     assert copies["copies"] == 1.0 and copies["rms"] == 0.0
-    assert copies["fd"] == copies["floor"]["fd"]
+    assert copies["fd"] < 1.5 * copies["floor"]["fd"]  # another 300 of the same pictures
     unseen = yardstick(test.floats(), train, test)
     assert unseen["copies"] <= 0.01 and "fd" not in unseen
     assert yardstick(test.floats(), train, test, extractor)["fd"] == pytest.approx(0, abs=1e-6)

@@ -27,8 +27,9 @@ def whole(folder):
     return parts
 
 
-def test_every_part_is_on_record_in_few_small_files_that_a_page_shows(tmp_path, capsys):
-    folder = tmp_path
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("gpu")
     (folder / "pictures").mkdir()
     photos = load_images("photos", 32, n=120, seed=0).pixels.permute(0, 2, 3, 1)
     for i, pixels in enumerate(photos.numpy()):
@@ -36,8 +37,10 @@ def test_every_part_is_on_record_in_few_small_files_that_a_page_shows(tmp_path, 
     options = ["--minutes", "0.5", "--data", str(folder / "pictures"), "--out", str(folder / "records")]
     done = subprocess.run([*COMMAND, *options], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "records"
 
-    recorded = folder / "records"
+
+def test_every_part_is_on_record_in_few_small_files(recorded):
     parts = whole(recorded)
     assert list(parts) == list(gpu.PARTS)
     assert all("record gpu --scale tiny" in part["command"] for part in parts.values())
@@ -45,6 +48,8 @@ def test_every_part_is_on_record_in_few_small_files_that_a_page_shows(tmp_path, 
     files = list(recorded.iterdir())
     assert len(files) <= 8 and sum(file.stat().st_size for file in files) < 12e6
 
+
+def test_a_page_shows_a_part(recorded, capsys):
     record = records.show(gpu.NAME, None, recorded, part="gan")
     assert "Record gpu, gan, made by" in capsys.readouterr().out
     record.table({"invalid": "invalid", "images_per_second": "images/s"})
