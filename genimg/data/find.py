@@ -11,12 +11,12 @@ from genimg.data.images import SOURCES
 from genimg.system import files
 from genimg.system.errors import DataError, RunError, reason, shown
 
-#: Folders that other programs keep beside pictures: previews, copies, what was deleted.
+#: Folders that other programs keep beside pictures, with previews, copies, what was deleted.
 FOREIGN = (
     "@eaDir", "@Recycle", "#recycle", "#snapshot", "__MACOSX", "lost+found", "$RECYCLE.BIN", "System Volume Information"
 )  # fmt: skip
 
-#: Endings of cameras' raw files: a TIFF by content, but what Pillow reads of it is a preview.
+#: Endings of the raw files of cameras, a TIFF by content, of which Pillow reads a preview.
 RAW = (".arw", ".cr2", ".dng", ".nef", ".nrw", ".orf", ".pef", ".rw2", ".srw")
 
 #: Ending -> what reads such files.

@@ -15,7 +15,7 @@ from genimg.data.images import DIGITS, DOWNLOADED, LARGEST, PHOTOS, SHAPES, SMAL
 from genimg.data.stream import Stream
 from genimg.system.errors import DataError
 
-#: Before the name of a built-in source: that, whatever folders there are.
+#: What stands before the name of a built-in source that is meant whatever folders there are.
 OWN = "genimg:"
 
 #: The sources that have a name, and how they are asked for where a folder has it too.
