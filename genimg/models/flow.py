@@ -197,8 +197,8 @@ class Flow(Model):
         return {"loss": velocity_loss(v, x_0, x_1) * self.weight(t)}
 
     def weight(self, t: Tensor) -> Tensor | float:
-        """1; but (1 - t)^2 over the square of `NEAR` near the end, (N,), if the network gives the denoised picture, whose
-        error the velocity divides by (1 - t)^2."""
+        """1; but near the end (1 - t)^2 over the square of `NEAR`, (N,), if the network gives the denoised picture,
+        whose error the velocity divides by (1 - t)^2."""
         return ((1 - t) / NEAR).clamp(max=1).square() if self.predicts == "denoised" else 1.0
 
     def velocity_of(
