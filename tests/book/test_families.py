@@ -88,6 +88,8 @@ def test_copies_are_seen():
     copies = yardstick(train[:300].floats(), train, test, extractor)
     assert copies["copies"] == 1.0 and copies["rms"] == 0.0
     assert copies["fd"] < 1.5 * copies["floor"]["fd"]  # another 300 of the same pictures
+    threes = train.floats()[train.labels == 3].repeat(3, 1, 1, 1)[:300]  # copies, but of one digit
+    assert yardstick(threes, train, test, extractor)["fd"] > 3 * copies["floor"]["fd"]
     unseen = yardstick(test.floats(), train, test)
     assert unseen["copies"] <= 0.01 and "fd" not in unseen
     assert yardstick(test.floats(), train, test, extractor)["fd"] == pytest.approx(0, abs=1e-6)
