@@ -178,7 +178,8 @@ class _Reading:
         return None
 
     def _keep(self, i: int, picture: Tensor) -> None:
-        self.grey = self.grey and bool((picture == picture[:1]).all())
+        if not bool((picture == picture[:1]).all()):
+            self.grey = False  # it only ever falls: `self.grey and ...` could restore what another thread has cleared
         if self.pixels is not None:
             self.pixels[i] = picture
         else:

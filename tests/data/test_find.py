@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from genimg.__main__ import main
 from genimg.data.account import Account, title
 from genimg.data.decode import decode
 from genimg.data.find import FOREIGN, RAW, find
+from genimg.data.folder import _Reading
 from genimg.data.images import fingerprint
 from genimg.data.sources import SOURCES, load_images, meant
 from genimg.system import files
@@ -223,6 +225,21 @@ def test_a_folder_of_grey_pictures_has_one_channel(memory, tmp_path):
     assert load_images(tmp_path, size=8, memory=memory).shape == (4, 3, 8, 8)
     grey = load_images(tmp_path, size=8, memory=memory, channels=1)
     assert grey.shape == (4, 1, 8, 8)
+
+
+def test_a_coloured_picture_read_meanwhile_is_not_forgotten():
+    reading = _Reading(["grey", "coloured"], 8, "white", "crop", None, streams=False)
+    coloured = torch.arange(3, dtype=torch.uint8).view(3, 1, 1).expand(3, 8, 8)
+
+    class Slow(torch.Tensor):
+        def __eq__(self, other):  # while this grey picture is looked at, another thread keeps a coloured one
+            thread = threading.Thread(target=reading._keep, args=(1, coloured))
+            thread.start()
+            thread.join()
+            return torch.ones(3, 8, 8, dtype=torch.bool)
+
+    reading._keep(0, torch.zeros(3, 8, 8, dtype=torch.uint8).as_subclass(Slow))
+    assert reading.channels() == 3
 
 
 @pytest.mark.parametrize("channels", [None, 1, 3])
