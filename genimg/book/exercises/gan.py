@@ -156,18 +156,18 @@ def at_once(step: Callable[[float, float, float], Iterable[Number]], change: str
         if is_step():
             continue
         if is_step(psi_first=True):
-            return "theta moves with the new psi: that is taking turns, as in (2.9)"
+            return "theta moves with the new psi: that is taking turns, as in (2.13)"
         if is_step(theta_first=True):
             return "psi moves with the new theta: that is taking turns, the generator first"
         if is_step(sign=-1):
-            return "both signs of (2.9) are turned round"
+            return "both signs of (2.13) are turned round"
         if is_step(sigma=False):
-            return "the sigmoid of (2.9) is missing"
+            return "the sigmoid of (2.13) is missing"
         swapped_order = [new[1], new[0]]
         if is_step(to=swapped_order):
             return "the pair is returned as (psi, theta)"
         return (
-            f"from ({theta}, {psi}) with a rate of {rate} it goes to ({new[0]:.4f}, {new[1]:.4f}), and (2.9) does not"
+            f"from ({theta}, {psi}) with a rate of {rate} it goes to ({new[0]:.4f}, {new[1]:.4f}), and (2.13) does not"
         )
     if word(change, "grows", "shrinks", "stays") != "grows":
         return "the step is right; add up the squares of the new theta and the new psi"
