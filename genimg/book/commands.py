@@ -4,7 +4,7 @@ import argparse
 import time
 from pathlib import Path
 
-from genimg.book import experiments, families, gpu, ladder, records, sweep
+from genimg.book import experiments, families, gpu, ladder, records, sweep, vae_experiments
 from genimg.system.errors import RunError
 from genimg.system.options import at_least_one, command, device, path
 
@@ -12,7 +12,9 @@ from genimg.system.options import at_least_one, command, device, path
 def add_record(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The command record and its options."""
     p = command(commands, "record", "run an experiment of the book that is too long for a page, and keep it", record)
-    p.add_argument("experiment", choices=("gan-factors", "vae-factors", "families", "cost", "gpu"), help="which one")
+    p.add_argument(
+        "experiment", choices=("gan-factors", "gan-few", "vae-factors", "families", "cost", "gpu"), help="which one"
+    )
     p.add_argument("--name", help="of the record; if not given that of the experiment")
     p.add_argument("--size", type=int, default=32, help="of the pictures")
     p.add_argument("--width", type=int, default=16, help="filters of the first level; the source text has 64")
@@ -77,7 +79,10 @@ def record(options: argparse.Namespace) -> int:
         records.write(name, records.command_line(), results, {}, started, where, options.out)
         print(options.out / f"{name}.json")
         return 0
-    run = {"gan-factors": experiments.gan_factors, "vae-factors": experiments.vae_factors}[options.experiment]
+    run = {
+        "gan-factors": experiments.gan_factors, "gan-few": experiments.gan_few,
+        "vae-factors": vae_experiments.vae_factors,
+    }[options.experiment]  # fmt: skip
     results, samples = run(options.size, options.width, options.steps, options.batch, options.seeds, where)
     records.write(name, records.command_line(), results, samples, started, where, options.out)
     print(options.out / f"{name}.json")

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from genimg.book import experiments
+from genimg.book.experiments import fitted_codes
 from genimg.book.records import Results
 from genimg.data.images import DIGITS, SHAPES, Images
 from genimg.data.sources import load_images
@@ -88,29 +89,6 @@ def steps_within(
     for _ in range(timed):
         run.advance()
     return max(1, round(timed * seconds / (clock(device) - started)))
-
-
-def fitted_codes(
-    model: vae.VAE, train: Images, seed: int, components: int = 50,
-) -> Callable[..., Tensor]:  # fmt: skip
-    """A sampler like `model.sample` whose z come from a Gaussian mixture fitted to codes of the training pictures.
-
-    Returns:
-        function (n, seed) -> pictures (n, C, H, W).
-    """
-    from sklearn.mixture import GaussianMixture
-
-    mu, logvar = model.encode(train.floats(model.device()))
-    noise = torch.randn(mu.shape, generator=torch.Generator().manual_seed(seed)).to(mu)
-    codes = vae.reparameterise(mu, logvar, noise).double().cpu().numpy()
-    mixture = GaussianMixture(components, covariance_type="full", reg_covar=1e-2, random_state=seed).fit(codes)
-
-    def sample(n: int, seed: int | None = None) -> Tensor:
-        z, _ = mixture.set_params(random_state=seed).sample(n)
-        order = torch.randperm(n, generator=torch.Generator().manual_seed(seed or 0))  # it samples mode by mode
-        return model.decode(torch.as_tensor(z).float()[order].to(model.device()))
-
-    return sample
 
 
 def compare(

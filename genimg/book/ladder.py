@@ -109,7 +109,7 @@ class Runner:
     ) -> None:  # fmt: skip
         self.loop, self.batch, self.device, self.penalty = loop, batch, torch.device(device), penalty
         seed_everything(seed)
-        model = experiments.build_gan(size, width, **experiments.GAN_FACTORS["all of them"]).to(device)
+        model = experiments.build_gan(size, width, **experiments.IMPROVED_GAN).to(device)
         if loop.channels_last:
             model = model.to(memory_format=torch.channels_last)
         else:  # the generator asks for channels last by itself

@@ -8,8 +8,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from genimg import gan, vae
-from genimg.book import experiments, records
+from genimg import gan, load_images, vae
+from genimg.book import experiments, records, vae_experiments
 from genimg.system.errors import RunError
 from genimg.system.notebook import WIDTH
 
@@ -73,13 +73,13 @@ def test_without_a_record_the_page_says_so(tmp_path, capsys):
 def test_a_page_alone_in_a_folder_shows_the_installed_records(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(records, "INSTALLED", records.Path(__file__).parents[2] / "book" / "records")
-    record = records.show("gan-factors", "a command")
+    record = records.show("families-digits", "a command")
     assert record and record.picture.exists()
-    assert "Record gan-factors, made by" in capsys.readouterr().out
+    assert "Record families-digits, made by" in capsys.readouterr().out
     (tmp_path / "records").mkdir()
-    (tmp_path / "records" / "gan-factors.json").write_text("[]")
+    (tmp_path / "records" / "families-digits.json").write_text("[]")
     with pytest.raises(RunError, match="not a record"):  # the one beside the page comes first
-        records.show("gan-factors", "a command")
+        records.show("families-digits", "a command")
 
 
 @pytest.mark.parametrize("content", ["", "[]", json.dumps({"results": {}})])
@@ -91,9 +91,14 @@ def test_what_is_no_record_is_refused(content, tmp_path):
 
 def test_the_committed_records_are_of_the_experiments_as_they_are():
     folder = records.Path(__file__).parents[2] / "book" / "records"
-    for name, factors in (("gan-factors", experiments.GAN_FACTORS), ("vae-factors", experiments.VAE_FACTORS)):
-        record = json.loads((folder / f"{name}.json").read_text())
-        assert record["rows"] == list(record["results"]) == list(factors)
+    of_gans = {"gan-factors": experiments.GAN_FACTORS, "gan-few": experiments.GAN_FEW}
+    experiment_of = of_gans | {"vae-factors": vae_experiments.VAE_FACTORS}
+    made = {name: path for name in experiment_of if (path := folder / f"{name}.json").exists()}
+    assert made
+    for name, path in made.items():
+        record = json.loads(path.read_text())
+        factors = list(experiment_of[name])
+        assert record["rows"] == factors == list(record["results"])[: len(factors)]  # then pictures without training
         assert all(len(scores) >= 3 for scores in record["results"].values())
         assert "+" not in record["stamp"]["commit"]
 
@@ -107,9 +112,9 @@ def test_mean_squared_error_is_a_gaussian_of_that_sigma():
 
 
 def test_an_experiment_repeats_and_its_seeds_differ():
-    options = dict(steps=2, width=4, batch=4, device="cpu", names=("sum",), tell=lambda line: None)
-    first, samples = experiments.vae_factors(seeds=2, **options)
-    again, same = experiments.vae_factors(seeds=1, **options)
+    options = dict(steps=2, width=4, batch=4, device="cpu", names=("sum",), tell=lambda line: None, n=200, scored=16)
+    first, samples = vae_experiments.vae_factors(seeds=2, **options)
+    again, same = vae_experiments.vae_factors(seeds=1, **options)
     scores = [{key: value for key, value in score.items() if key != "seconds"} for score in first["sum"]]
     assert scores[0] == {key: value for key, value in again["sum"][0].items() if key != "seconds"}
     assert scores[0] != scores[1]
@@ -118,15 +123,43 @@ def test_an_experiment_repeats_and_its_seeds_differ():
 
 
 def test_every_factor_changes_what_it_says():
-    text = experiments.build_gan(32, 4)
+    text, improved = experiments.build_gan(32, 4), experiments.build_gan(32, 4, **experiments.IMPROVED_GAN)
     assert (text.lr, text.betas, text.r1, text.mixes) == (2e-4, (0.5, 0.999), 0.0, True)
     assert (text.loss_of_d, text.loss_of_g) == (gan.d_sigmoid_bce, gan.g_sigmoid_bce)
-    assert not experiments.build_gan(32, 4, **experiments.GAN_FACTORS["no norm in D"]).mixes
-    assert experiments.build_gan(32, 4, **experiments.GAN_FACTORS["lr 1e-3"]).lr == 1e-3
-    assert experiments.build_gan(32, 4, **experiments.GAN_FACTORS["relativistic, R1, R2"]).r2 == 0.1
-    for name, changes in experiments.GAN_FACTORS.items():
-        assert bool(changes) == (name != "text")
-    assert experiments.build_vae(32, 4, **experiments.VAE_FACTORS["mean"]).sigma == math.sqrt(3 * 32 * 32 / 2)
+    assert (improved.lr, improved.betas, improved.r2, improved.mixes) == (1e-3, (0.0, 0.99), 0.1, False)
+    changes = {name: of for name, of in experiments.GAN_FACTORS.items() if name != "text"}
+    small = {name: experiments.small_gan(32, 4, **of) for name, of in changes.items()}
+    assert (small["recipe"].r1, small["recipe"].mixes, small["recipe"].betas) == (0.1, False, (0.0, 0.99))
+    assert (small["no penalties"].r1, small["no penalties"].mixes) == (0.0, False)
+    assert (small["no penalties, norm in D"].r1, small["no penalties, norm in D"].mixes) == (0.0, True)
+    assert (small["lr 2e-4"].lr, small["beta1 0.5"].betas, small["beta1 0.9"].betas) == (2e-4, (0.5, 0.99), (0.9, 0.99))
+    assert vae_experiments.build_vae(32, 4, **vae_experiments.VAE_FACTORS["mean"]).sigma == math.sqrt(3 * 32 * 32 / 2)
+
+
+def test_a_judge_that_neither_empty_nor_blurred_nor_few_pictures_please():
+    x = load_images("shapes", 32, 120, seed=1, **experiments.EASY).floats()
+    blurred = F.interpolate(F.avg_pool2d(x, 8), scale_factor=8, mode="bilinear")
+    flat = x.transpose(0, 1).flatten(1).median(1).values.view(1, 3, 1, 1).expand(20, 3, 32, 32)
+    of_data = experiments.judge(x)
+    assert of_data["valid"] == 1 and of_data["modes"] > 0.75 and of_data["places"] > 0.75 and of_data["beyond"] == 0
+    for worthless in (blurred, flat, x.mean(0, keepdim=True), torch.zeros_like(x[:8]), torch.randn_like(x[:20])):
+        assert experiments.judge(worthless)["valid"] == 0
+    copies = experiments.judge(x[:3].repeat(40, 1, 1, 1))
+    assert copies["valid"] == 1 and copies["modes"] <= 3 / 18 + 1e-6 and copies["places"] <= 3 / 9 + 1e-6
+    outside = experiments.judge(load_images("shapes", 32, 8, **experiments.EASY | {"shift": None, "x": 0.15}).floats())
+    assert outside["beyond"] == outside["valid"] == 1
+
+
+@pytest.mark.parametrize("name", ["gan_factors", "gan_few"])
+def test_a_gan_on_record_has_numbers_for_all_that_is_said_of_it(name):
+    factors = {"gan_factors": "no penalties, norm in D", "gan_few": "64, DiffAugment"}
+    options = dict(steps=8, width=4, batch=4, seeds=1, device="cpu", names=(factors[name],), tell=lambda line: None)
+    results, samples = getattr(experiments, name)(**options)
+    (score,) = results[factors[name]]
+    numbers = {key: value for key, value in score.items() if key != "warned"}
+    assert {"valid", "modes", "places", "beyond", "raw_valid", "known", "copied", "gap"} < numbers.keys()
+    assert all(math.isfinite(value) for value in numbers.values())
+    assert samples[factors[name]].shape == (16, 3, 32, 32)
 
 
 def test_a_record_is_json_whatever_was_measured(tmp_path):

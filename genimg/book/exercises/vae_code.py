@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
 
 from genimg.book.exercises import Number, close, exercise, number_of, word
 
@@ -18,13 +17,13 @@ def both_means(sigma: Callable[[int, int], Number], alive: str, kl: Number) -> s
         if close(found, right**2, relative=0.01):
             return f"{where} it gives sigma squared"
         if close(found, math.sqrt(dims / 2), relative=0.01):
-            return f"{where} it gives the sigma of (5.2), with the KL summed over latents"
+            return f"{where} it gives the sigma of (5.4), with the KL summed over latents"
         if close(found, math.sqrt(dims / latents), relative=0.01):
             return "the Gaussian's exponent has 2 sigma squared under the error"
         if close(found, math.sqrt(dims * latents / 2), relative=0.01):
             return "the mean over latents makes the KL weigh less, and so the sigma smaller"
         if not close(found, right, relative=0.01):
-            return f"{where} it gives {found:.3g}: multiply (5.3) by d and compare with (5.1)"
+            return f"{where} it gives {found:.3g}: multiply the loss by d and compare with (5.1)"
     if number_of(kl) < 0:
         return "the function is right; a KL divergence is never negative"
     if number_of(kl) > 2:
@@ -34,26 +33,26 @@ def both_means(sigma: Callable[[int, int], Number], alive: str, kl: Number) -> s
     return None
 
 
-@exercise("5.2", "distances: from the prior, from the mixture, of reconstructions; and the share that goes away")
-def from_codes(prior: Number, mixture: Number, reconstructed: Number, share: Number) -> str | None:
-    prior, mixture, reconstructed = (number_of(value) for value in (prior, mixture, reconstructed))
-    if min(prior, mixture, reconstructed) <= 0:
-        return "between different sets of pictures a Frechet distance is above 0"
-    if prior <= reconstructed:
-        return "samples from the prior are further away than reconstructions: are the two swapped"
-    if mixture <= reconstructed:
-        return "the mixture's samples are not that good: are they decoded from the codes themselves"
-    if mixture >= prior:
-        return "the mixture's samples are no better than the prior's: was it fitted to codes, and its draws decoded"
-    right = (prior - mixture) / (prior - reconstructed)
+@exercise(
+    "5.2", "shares of valid pictures: prior, one Gaussian, mixture; and the part of the way that one Gaussian goes"
+)
+def one_gaussian(prior: Number, one: Number, mixture: Number, share: Number) -> str | None:
+    prior, one, mixture = (number_of(value) for value in (prior, one, mixture))
+    if max(prior, one, mixture) > 1:
+        return "shares are numbers from 0 to 1"
+    if not 0 <= prior <= mixture or mixture < 0.3:
+        return "the mixture's samples are mostly shapes, the prior's hardly any: are the two swapped"
+    if one >= mixture:
+        return "one Gaussian is no better than the mixture: does it have one component"
+    right = (one - prior) / (mixture - prior)
     if close(share, 1 - right, absolute=0.005) and not close(right, 0.5, absolute=0.01):
-        return "that is the share that stays"
-    if close(share, (prior - mixture) / prior, absolute=0.005):
-        return "of the distance of samples, what reconstructions have too is not theirs: subtract it below as well"
-    if close(share, 100 * right, absolute=0.5):
-        return "a share is a number from 0 to 1"
+        return "that is the part that is left"
+    if close(share, 100 * right, absolute=0.5) and not close(right, 0.0, absolute=0.005):
+        return "a part is a number from 0 to 1"
+    if close(share, one - prior, absolute=0.005) and not close(right, one - prior, absolute=0.005):
+        return "divide by what the mixture gains"
     if not close(share, right, absolute=0.005):
-        return "the share is how far the mixture gets on the way from the prior's distance to that of reconstructions"
+        return "it is what one Gaussian gains over the prior, as a part of what the mixture gains over it"
     return None
 
 
@@ -84,37 +83,23 @@ def heads(count: Number, share: Number) -> str | None:
     return None
 
 
-@exercise(
-    "5.4", 'a function (x, mean) -> sigma, bits per dimension with "sum", mended, with "optimal sigma", and the share'
-)
-def only_sigma(
-    sigma: Callable[[Tensor, Tensor], Number], summed: Number, mended: Number, optimal: Number, share: Number
-) -> str | None:
-    generator = torch.Generator().manual_seed(0)
-    x, mean = torch.rand(2, 5, 3, 8, 8, generator=generator)
-    mean = 0.5 * mean
-    off = x - mean
-    found, right = number_of(sigma(x.clone(), mean.clone())), off.square().mean().sqrt().item()
-    if close(found, right**2, relative=1e-3):
-        return "the function gives the mean squared error: its root is missing"
-    if close(found, off.abs().mean().item(), relative=1e-3):
-        return "the function gives the mean absolute error, which makes another density largest"
-    if close(found, off.std().item(), relative=1e-4) or close(found, off.var().item(), relative=1e-4):
-        return "the function takes the mean error away first, which a Gaussian around x_hat does not"
-    if close(found, off.flatten(1).norm(dim=1).mean().item(), relative=0.01):
-        return "the function sums over pixels: sigma is the error of one number"
-    if not close(found, right, relative=1e-3):
-        return "the function is not what makes (5.1) smallest: set its derivative by sigma to 0"
-    summed, mended, optimal, share = (number_of(value) for value in (summed, mended, optimal, share))
-    if not optimal < mended < summed:
-        return "the function is right; the bits fall from summed by mended to optimal, and these do not"
-    closed = (summed - mended) / (summed - optimal)
-    if close(share, 1 - closed, absolute=0.005) and not close(closed, 0.5, absolute=0.01):
-        return "the function is right; the share is of what stays open"
-    if close(share, 100 * closed, absolute=0.5):
-        return "the function is right; a share is a number from 0 to 1"
-    if close(share, (summed - mended) / summed, absolute=0.005):
-        return 'the function is right; the share is of the distance to "optimal sigma", not of all bits'
-    if not close(share, closed, absolute=0.005):
-        return "the function is right; the share is what mending gains over what the other model gains"
+@exercise("5.4", "a function p -> sigma, for p between 0 and 1")
+def cross_entropy(sigma: Callable[[float], Number]) -> str | None:
+    for p in (0.5, 0.2, 0.9, 0.03):
+        found, right = number_of(sigma(p)), math.sqrt(p * (1 - p))
+        where = f"for p = {p}"
+        if p == 0.5:
+            if close(found, 1.0, relative=1e-3):
+                return f"{where} it gives {found:.3g}, as on a scale from -1 to 1, which is twice as wide"
+            continue
+        if close(found, right**2, relative=1e-3):
+            return f"{where} it gives sigma squared"
+        if close(found, 1 / right**2, relative=1e-3):
+            return f"{where} it gives the second derivative, which is 1 / sigma^2"
+        if close(found, 1 / right, relative=1e-3):
+            return f"{where} it gives 1 / sigma"
+        if close(found, math.sqrt(right**2 / 2), relative=1e-3):
+            return "the second derivative of (p_hat - p)^2 / (2 sigma^2) is 1 / sigma^2: the 2 cancels"
+        if not close(found, right, relative=1e-3):
+            return f"{where} it gives {found:.3g}: take the second derivative by p_hat at p_hat = p; it is 1 / sigma^2"
     return None

@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from genimg.book import cost, experiments, families, ladder
+from genimg.book import cost, experiments, families, ladder, vae_experiments
 from genimg.book.records import Results
 from genimg.data import shapes
 from genimg.data.images import DIGITS, SHAPES, Images, digest
@@ -170,7 +170,7 @@ def vaes(job: Job) -> tuple[Results, dict[str, Tensor]]:
     drawn = {
         "redrawn": model.decode(model.encode(x[:n])[0]), "prior": model.sample(n, seed=1), "fitted": fitted(n, seed=1),
     }  # fmt: skip
-    results: Results = {"redrawn": [score | experiments.score_vae(model, unseen) | read(drawn["redrawn"], n)]}
+    results: Results = {"redrawn": [score | vae_experiments.score_vae(model, unseen) | read(drawn["redrawn"], n)]}
     results |= {name: [read(drawn[name], n)] for name in ("prior", "fitted")} | trivial(x[:n])
     return results, {"unseen shapes": x[:16].cpu()} | {name: y[:16].cpu() for name, y in drawn.items()}
 

@@ -23,24 +23,32 @@ def times_latents(dims, latents):
     return math.sqrt(dims * latents / 2)
 
 
-def rms(x, mean):
-    return (x - mean).square().mean().sqrt()
+def coin(p):
+    return math.sqrt(p * (1 - p))
 
 
-def mse(x, mean):
-    return (x - mean).square().mean()
+def coin_squared(p):
+    return p * (1 - p)
 
 
-def absolute(x, mean):
-    return (x - mean).abs().mean()
+def curvature(p):
+    return 1 / (p * (1 - p))
 
 
-def deviation(x, mean):
-    return (x - mean).std()
+def root_of_curvature(p):
+    return 1 / math.sqrt(p * (1 - p))
 
 
-def of_picture(x, mean):
-    return (x - mean).flatten(1).norm(dim=1).mean()
+def twice_as_wide(p):
+    return 2 * math.sqrt(p * (1 - p))
+
+
+def halved(p):
+    return math.sqrt(p * (1 - p) / 2)
+
+
+def constant(p):
+    return 0.5
 
 
 ANSWERS = {
@@ -52,11 +60,10 @@ ANSWERS = {
         ],
     ),
     "5.2": (
-        (160.0, 100.0, 80.0, 0.75),
+        (0.02, 0.2, 0.8, 0.2308),
         [
-            *[(160.0, 100.0, 80.0, share) for share in (0.25, 0.375, 75, 0.5)],
-            *[(80.0, 100.0, 160.0, 0.25), (160.0, 70.0, 80.0, 1.125), (160.0, 170.0, 80.0, -0.125)],
-            (160.0, -100.0, 80.0, 3.25),
+            *[(0.02, 0.2, 0.8, share) for share in (0.7692, 23.08, 0.18, 0.5)],
+            *[(0.8, 0.2, 0.02, 0.7692), (0.02, 0.9, 0.8, 1.128), (2, 20, 80, 0.2308)],
         ],
     ),
     "5.3": (
@@ -65,11 +72,7 @@ ANSWERS = {
         + [(8_388_864, 0.5)],
     ),
     "5.4": (
-        (rms, 8.8, 7.1, 6.3, 0.68),
-        [
-            *[(f, 8.8, 7.1, 6.3, 0.68) for f in (mse, absolute, deviation, of_picture)],
-            *[(rms, 8.8, 7.1, 6.3, share) for share in (0.32, 68, 0.193, 0.5)],
-            (rms, 6.3, 7.1, 8.8, 0.32),
-        ],
+        (coin,),
+        [(f,) for f in (coin_squared, curvature, root_of_curvature, twice_as_wide, halved, constant)],
     ),
 }
