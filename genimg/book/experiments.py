@@ -107,21 +107,36 @@ def judge(x: Tensor, within: float = WITHIN) -> dict[str, float]:
     speck); modes: how evenly the valid ones spread over 18 kinds and hues, see `evenly`; places: likewise over nine
     places, thirds of the data's range in x and in y; beyond: share of N valid with a centre out of that range.
     """
+    found = sorted_out(x, within)
+    valid = found["valid"]
+    return {
+        "valid": valid.float().mean().item(),
+        "modes": evenly(found["mode"][valid], len(KINDS) * EASY["hues"]),
+        "places": evenly(found["place"][valid], 9),
+        "beyond": (valid & found["out"]).float().mean().item(),
+    }
+
+
+def sorted_out(x: Tensor, within: float = WITHIN) -> dict[str, Tensor]:
+    """What `judge` counts, for each picture: valid and out (N,) bool, mode 0 ... 17 and place 0 ... 8 (N,) int64."""
     reading = oracle.read_factors(x, KINDS)
     factors = {name: value.cpu() for name, value in reading.factors.items()}
     low, high = EASY["radius"]
-    valid = (reading.error.cpu() < within) & (factors["radius"] > low - 0.03) & (factors["radius"] < high + 0.03)
+    across, up = ((factors[axis].nan_to_num() / EASY["shift"] * 1.5).round().clamp(-1, 1).long() + 1 for axis in "xy")
+    return {
+        "valid": (reading.error.cpu() < within) & (factors["radius"] > low - 0.03) & (factors["radius"] < high + 0.03),
+        "mode": mode_of(factors),
+        "place": 3 * across + up,
+        "out": torch.maximum(factors["x"].abs(), factors["y"].abs()) > EASY["shift"] + 0.03,
+    }
+
+
+def mode_of(factors: dict[str, Tensor]) -> Tensor:
+    """The mode, kind and hue, of `EASY` shapes with these factors: (N,) int64, 0 ... 17."""
     kinds = torch.tensor([oracle.shapes.KINDS.index(kind) for kind in KINDS])
     kind = (factors["kind"].unsqueeze(1) == kinds).long().argmax(1)
     hue = (factors["hue"].nan_to_num() * EASY["hues"]).round().long() % EASY["hues"]
-    across, up = ((factors[axis].nan_to_num() / EASY["shift"] * 1.5).round().clamp(-1, 1).long() + 1 for axis in "xy")
-    out = torch.maximum(factors["x"].abs(), factors["y"].abs()) > EASY["shift"] + 0.03
-    return {
-        "valid": valid.float().mean().item(),
-        "modes": evenly((kind * EASY["hues"] + hue)[valid], len(KINDS) * EASY["hues"]),
-        "places": evenly((3 * across + up)[valid], 9),
-        "beyond": (valid & out).float().mean().item(),
-    }
+    return kind * EASY["hues"] + hue
 
 
 def evenly(labels: Tensor, k: int) -> float:
