@@ -33,11 +33,6 @@ WITHIN = 0.05
 #: The source text's GAN, as `build_gan` takes it.
 TEXT_GAN: dict[str, Any] = dict(loss="sigmoid_bce", norm="all", up="transposed", lr=2e-4, betas=(0.5, 0.999), r1=0.0)
 
-#: The text's GAN with all that this book changes in it, for `build_gan`.
-IMPROVED_GAN: dict[str, Any] = dict(
-    norm="none", loss="relativistic", r1=0.1, up="nearest", lr=1e-3, betas=(0.0, 0.99)
-)  # fmt: skip
-
 #: The GAN that factors are changed in, as `small_gan` takes it.
 GAN: dict[str, Any] = dict(
     loss="relativistic", norm="none", lr=3e-3, betas=(0.0, 0.99), r1=0.1, augment=None
@@ -259,9 +254,8 @@ def gan_few(
     tell: Callable[[str], object] = print,
 ) -> tuple[Results, dict[str, Tensor]]:  # fmt: skip
     """As `gan_factors`, for `GAN_FEW`."""
-    variants = {
-        name: (load_images("shapes", size, GAN_FEW[name][0], seed=0, **EASY), GAN_FEW[name][1]) for name in names
-    }
+    few = {name: GAN_FEW[name] for name in names}
+    variants = {name: (load_images("shapes", size, n, seed=0, **EASY), changes) for name, (n, changes) in few.items()}
     return _gans(variants, size, width, steps, batch, seeds, device, tell)
 
 

@@ -21,6 +21,11 @@ from genimg.data.images import Images, to_floats
 from genimg.models import gan
 from genimg.system.device import fast_dtype, seed_everything
 
+#: The text's GAN with all that this book changes in it, for `experiments.build_gan`.
+IMPROVED_GAN: dict[str, Any] = dict(
+    norm="none", loss="relativistic", r1=0.1, up="nearest", lr=1e-3, betas=(0.0, 0.99)
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Loop:
@@ -109,7 +114,7 @@ class Runner:
     ) -> None:  # fmt: skip
         self.loop, self.batch, self.device, self.penalty = loop, batch, torch.device(device), penalty
         seed_everything(seed)
-        model = experiments.build_gan(size, width, **experiments.IMPROVED_GAN).to(device)
+        model = experiments.build_gan(size, width, **IMPROVED_GAN).to(device)
         if loop.channels_last:
             model = model.to(memory_format=torch.channels_last)
         else:  # the generator asks for channels last by itself

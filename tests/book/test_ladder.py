@@ -43,7 +43,7 @@ def test_the_ladder_takes_the_steps_of_the_packages_gan():
     loop = ladder.Loop(loader=False, read=False, wasteful=False, penalty_every=8, fused=True, channels_last=True)
     runner, twin = (ladder.Runner(loop, images, 32, 4, 8, 0, "cpu") for _ in range(2))
     seed_everything(0)
-    model = experiments.build_gan(32, 4, **experiments.IMPROVED_GAN)
+    model = experiments.build_gan(32, 4, **ladder.IMPROVED_GAN)
     trainer = Stepper(model, "cpu", torch.float32)
     model.noise = lambda n, generator=None: twin.z()
     for _ in range(10):

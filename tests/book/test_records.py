@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from genimg import gan, load_images, vae
-from genimg.book import experiments, records, vae_experiments
+from genimg.book import experiments, ladder, records, vae_experiments
 from genimg.system.errors import RunError
 from genimg.system.notebook import WIDTH
 
@@ -123,7 +123,7 @@ def test_an_experiment_repeats_and_its_seeds_differ():
 
 
 def test_every_factor_changes_what_it_says():
-    text, improved = experiments.build_gan(32, 4), experiments.build_gan(32, 4, **experiments.IMPROVED_GAN)
+    text, improved = experiments.build_gan(32, 4), experiments.build_gan(32, 4, **ladder.IMPROVED_GAN)
     assert (text.lr, text.betas, text.r1, text.mixes) == (2e-4, (0.5, 0.999), 0.0, True)
     assert (text.loss_of_d, text.loss_of_g) == (gan.d_sigmoid_bce, gan.g_sigmoid_bce)
     assert (improved.lr, improved.betas, improved.r2, improved.mixes) == (1e-3, (0.0, 0.99), 0.1, False)
