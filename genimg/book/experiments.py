@@ -59,7 +59,7 @@ GAN_FEW: dict[str, tuple[int, dict[str, Any]]] = {
 #: What `shapes` are drawn with for these GANs: six hues, upright, some room to move.
 EASY: dict[str, Any] = dict(kinds=KINDS, hues=6, shift=0.08, radius=(0.24, 0.30), angle=0.0, ground=0.6)
 
-#: Shapes of six hues, each moved, turned and scaled a little: what a small VAE learns to draw in a minute.
+#: Shapes of six hues, a little moved, turned and scaled, as a small VAE learns to draw them in a minute.
 VAE_SHAPES: dict[str, Any] = dict(
     kinds=("disc", "square", "triangle", "cross"), hues=6, shift=0.08, radius=(0.24, 0.32), angle=(0.0, 0.6),
     ground=(0.5, 0.7),
