@@ -371,5 +371,5 @@ def test_models_and_runtime_stay_small():
     sizes = {path.name: path.stat().st_size for path in live.rglob("*") if path.is_file()}
     assert sizes["ort-wasm-simd-threaded.wasm.gz"] < 4e6
     models = {name: size for name, size in sizes.items() if name.endswith(".onnx")}
-    assert len(models) == 5
+    assert len(models) == 7
     assert max(models.values()) < 1e6
