@@ -127,7 +127,7 @@ def _over_guided(model: Model, z: Tensor, x_fake: Tensor, sampling: dict[str, An
             "guidance too strong",
             f"neighbouring samples lie {ratio:.2f} times as far apart as without guidance, and {cut:.0%} more of their "
             "pixels are cut off at black or white",
-            "Lower guidance towards 1; 1.5 to 3 is common",
+            "Lower guidance towards 1: variety is lost from there on",
         )
     return None
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from genimg.book.exercises import Number, close, exercise, number_of, word
 
 
-@exercise("12.1", '"yes" or "no", and the mean of the last two readings of spread with momentum and penalties')
+@exercise("12.1", '"yes" or "no", and the median over three starts of spread at the end, with momentum and penalties')
 def penalties(cured: str, spread: Number) -> str | None:
     cured, spread = word(cured, "yes", "no"), number_of(spread)
     if spread > 5 or spread < 0:
