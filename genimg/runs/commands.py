@@ -1,32 +1,23 @@
-"""The commands train, sample and evaluate."""
+"""The commands train and evaluate."""
 
 import argparse
 import dataclasses
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 
-from genimg import plots
-from genimg.data.images import to_bytes
 from genimg.measure.yardstick import MEANS
 from genimg.models.gan import LOSSES
-from genimg.models.model import Model
 from genimg.runs import evaluation, run
-from genimg.runs.kept import SAMPLES
 from genimg.runs.recipes import Recipe
 from genimg.system import distributed, files
 from genimg.system.errors import RunError
 from genimg.system.errors import shown as shown_name
 from genimg.system.options import at_least_one, command, device, memory, path
-from genimg.system.progress import Progress
 
 #: Names of a list that are printed; --json has all.
 SHOWN = 10
-
-#: Pictures that `sample --each` draws before it writes them.
-AT_ONCE = 64
 
 #: Family -> what it is, and what its help ends with.
 FAMILY = {
@@ -145,22 +136,6 @@ def _add_options(p: argparse.ArgumentParser, family: str) -> None:
     )
 
 
-def add_sample(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """The command sample and its options."""
-    p = command(commands, "sample", "draw new pictures from a run", sample)
-    p.add_argument("folder", metavar="run", type=path, help="the run's folder")
-    p.add_argument("--n", type=int, default=64, help="how many; of --interpolate, how many rows")
-    p.add_argument("--seed", type=int, default=0, help="of the noise")
-    p.add_argument("--out", type=path, help="a .png, or with --each a folder; if not given beside the run's grids")
-    p.add_argument("--columns", type=int, default=8, help="pictures in a row")
-    p.add_argument("--solver-steps", type=int, default=20, help="of a flow: fewer are quicker and coarser")
-    what = p.add_mutually_exclusive_group()
-    what.add_argument("--interpolate", action="store_true", help="rows from one noise vector to another")
-    what.add_argument("--each", action="store_true", help="single files in a folder, at full size")
-    p.add_argument("--overwrite", action="store_true", help="replace what is there")
-    p.add_argument("--device", help="cpu, cuda, ...")
-
-
 def add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """The command evaluate and its options."""
     p = command(commands, "evaluate", "measure a run", evaluate)
@@ -208,41 +183,6 @@ def train(options: argparse.Namespace) -> int:
             folder = shlex.quote(str(options.out))
             print(f"{options.out}: {recipe.steps:,} steps done; python -m genimg sample {folder} draws from it")
     return 0
-
-
-def sample(options: argparse.Namespace) -> int:
-    """Draw pictures from a run into a grid or into files."""
-    at_least_one(options, "n", "columns", "solver_steps")
-    model, recipe = run.load(options.folder, device(options))
-    solver = {"steps": options.solver_steps} if recipe.family == "flow" else {}
-    kind = "interpolation" if options.interpolate else "samples"
-    out = options.out or options.folder / SAMPLES / (f"{kind}-seed-{options.seed}" + ("" if options.each else ".png"))
-    if out.exists() and not options.overwrite and (out.is_file() or any(out.iterdir())):
-        raise RunError(f"{out} is there already; --overwrite replaces it, --out names another")
-    if not options.each and out.suffix.lower() != ".png":
-        raise RunError(f"--out {out}: a grid is written as .png; --each writes single files into a folder")
-    if options.interpolate:
-        ends = run.noise(model, 2 * options.n, options.seed).unflatten(0, (options.n, 2))
-        x = plots.interpolated(lambda z: model.sample(z=z, **solver), ends, options.columns)
-        files.write_picture(out, plots.tile(x, options.columns))
-    elif options.each:
-        write_each(model, options.n, options.seed, out, solver)
-    else:
-        x = model.sample(options.n, seed=options.seed, **solver)
-        files.write_picture(out, plots.tile(x, options.columns))
-    print(out)
-    return 0
-
-
-def write_each(model: Model, n: int, seed: int, out: Path, solver: dict[str, int]) -> None:
-    """n samples as files 0.png, 1.png, ... of a folder, written as they come: memory does not grow with n."""
-    generator = torch.Generator(model.device()).manual_seed(seed)
-    with Progress(n, "pictures") as progress:
-        for first in range(0, n, AT_ONCE):
-            z = model.noise(min(AT_ONCE, n - first), generator)
-            for i, picture in enumerate(to_bytes(model.sample(z=z, **solver)), first):
-                files.write_picture(out / f"{i:0{len(str(n))}d}.png", plots.tile(picture.unsqueeze(0), 1))
-            progress.update(min(first + AT_ONCE, n))
 
 
 def evaluate(options: argparse.Namespace) -> int:

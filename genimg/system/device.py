@@ -56,6 +56,16 @@ def fast_dtype(device: torch.device | str) -> torch.dtype:
     return torch.bfloat16 if has else torch.float32
 
 
+def not_taken() -> str | None:
+    """A line on an Apple GPU that is there but is taken only when asked for; None where there is none, or a better one.
+
+    Nobody has yet compared a whole run on one with a run on a processor; a test compares losses and slopes where it is.
+    """
+    if torch.cuda.is_available() or not torch.backends.mps.is_available():
+        return None
+    return "the Apple GPU here is not used, as no whole run on one has been compared yet; --device mps tries it"
+
+
 def precision_name(device: torch.device | str) -> str:
     """Either "float32" or "bfloat16": what `fast_dtype` takes on the device."""
     return str(fast_dtype(device)).removeprefix("torch.")

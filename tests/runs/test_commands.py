@@ -114,7 +114,7 @@ def test_cures_can_be_typed(name):
     assert set(re.findall(r"--[a-z][a-z0-9-]*", cure)) <= set().union(*(OPTIONS[family] for family in FAMILIES))
 
 
-@pytest.mark.parametrize("command", ["train", "sample", "evaluate", "record", "claims"])
+@pytest.mark.parametrize("command", ["train", "sample", "evaluate", "page", "record", "claims"])
 def test_what_takes_less_memory_are_options_of_the_command(command):
     named = set(re.findall(r"--[a-z][a-z0-9-]*", advice.LESS_MEMORY[command]))
     there = set.intersection(*(OPTIONS[family] for family in FAMILIES)) if command == "train" else OPTIONS[command]
