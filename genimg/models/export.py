@@ -62,6 +62,7 @@ def onnx_bytes(module: nn.Module, inputs: dict[str, Tensor]) -> bytes:
 
     Raises:
         ImportError: onnx or onnxscript is missing.
+        ValueError: the module fixes the number N.
     """
     try:
         import onnxscript  # noqa: F401
@@ -84,6 +85,8 @@ def onnx_bytes(module: nn.Module, inputs: dict[str, Tensor]) -> bytes:
     assert program is not None
     program.optimize()
     proto = program.model_proto
+    if not all(value.type.tensor_type.shape.dim[0].dim_param for value in proto.graph.input):
+        raise ValueError("the module takes one number of pictures only: it asks for their number, as len(x) does")
     del proto.metadata_props[:]
     for graph in (proto.graph, *proto.functions):
         del graph.metadata_props[:]

@@ -66,7 +66,7 @@ async function follow(z, stale, show) {
   return x;
 }
 
-const screen = (across, label) => kit.screen(width, height, Math.max(1, Math.round(across / width)) , label);
+const screen = (across, label) => kit.screen(width, height, Math.max(1, Math.round(across / width)), label);
 const paint = (canvas, x) => kit.paint(canvas, x, shape);
 const announce = kit.announcer(live);
 
@@ -210,6 +210,10 @@ const solver = kit.slider({ label: "Steps from noise to picture", min: 1, max: 4
   otherWalk();
 });
 
+async function settled() {
+  while ([fill, one, stop, showEnds].some((work) => work.busy())) await pause();
+}
+
 const heading = (words) => kit.make("h2", {}, words);
 const hint = (words) => kit.make("p", { class: "muted" }, words);
 const buttons = (...all) => kit.make("div", { class: "buttons" }, ...all);
@@ -236,7 +240,7 @@ try {
   const milliseconds = [...times].sort((a, b) => a - b)[times.length >> 1];
   const took = milliseconds < 10 ? milliseconds.toFixed(1) : milliseconds.toFixed(0);
   state.textContent = `The model runs in this page: ${took} ms a picture here. Its first picture differs from the one that PyTorch drew by at most ${root.dataset.off} of 255 levels.`;
-  root.api = { draw, times, steps: () => steps, ends: () => ends };
+  root.api = { draw, times, settled };
   root.dataset.state = "live";
 } catch (error) {
   root.dataset.state = "failed";

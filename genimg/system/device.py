@@ -59,11 +59,11 @@ def fast_dtype(device: torch.device | str) -> torch.dtype:
 def not_taken() -> str | None:
     """A line on an Apple GPU that is there but is taken only when asked for; None where there is none, or a better one.
 
-    Nobody has yet compared a whole run on one with a run on a processor; a test compares losses and slopes where it is.
+    What it computes has been compared with a processor's nowhere yet: GENIMG_DEVICE=mps pytest tests/test_gpu.py does.
     """
     if torch.cuda.is_available() or not torch.backends.mps.is_available():
         return None
-    return "the Apple GPU here is not used, as no whole run on one has been compared yet; --device mps tries it"
+    return "the Apple GPU here is not used, as nobody has yet compared what it computes; --device mps tries it"
 
 
 def precision_name(device: torch.device | str) -> str:

@@ -143,6 +143,18 @@ def test_a_velocity_has_two_inputs(figure):
     assert len(made.settings["noise"]) == 40
 
 
+class OfTwo(nn.Module):
+    """Knows how many pictures it was exported with."""
+
+    def forward(self, z):
+        return z.reshape(len(z), 1, -1)
+
+
+def test_a_module_that_fixes_the_number_of_pictures_is_refused(figure):
+    with pytest.raises(ValueError, match="one number of pictures only"):
+        live.live("sliders", {}, {"decoder": (OfTwo(), {"z": torch.randn(2, 5)})})
+
+
 def test_sliders_name_latents(figure):
     made = live.sliders(small_vae(z_dim=4), {"first": 2, "second": 0})
     assert made.settings["latents"] == [("first", 2), ("second", 0)]

@@ -28,17 +28,19 @@ onnx = pytest.importorskip("onnx")
 from onnx.reference import ReferenceEvaluator  # noqa: E402
 
 INSTALLED = Path(__file__).parents[2] / "_build" / "live"
-#: Family -> what it is trained on: pictures of one channel, and of three.
-DATA = {"gan": ["digits", "8"], "vae": ["shapes", "16"], "flow": ["digits", "8"]}
+#: Name -> family, and what it is trained on: pictures of one channel, and of three; the last has the text's networks.
+DATA = {"gan": ["gan", "digits", "8"], "vae": ["vae", "shapes", "16"], "flow": ["flow", "digits", "8"]}
+RUNS = DATA | {"text": ["vae", "shapes", "32"]}
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """Family -> the folder of a short run."""
+    """A folder of short runs, by their names."""
     place = tmp_path_factory.mktemp("shown")
-    for family, (data, size) in DATA.items():
+    for name, (family, data, size) in RUNS.items():
         small = ["--data", data, "--size", size, "--width", "4", "--n", "200", "--batch", "8", "--threads", "1"]
-        assert main(["train", family, *small, "--steps", "60", "--out", str(place / family)]) == 0
+        small += ["--networks", "text"] if name == "text" else []
+        assert main(["train", family, *small, "--steps", "60", "--out", str(place / name)]) == 0
     return place
 
 
@@ -61,10 +63,10 @@ def installed():
 
 @pytest.fixture(scope="module")
 def made(trained, installed):
-    """Family -> its page."""
-    for family in DATA:
-        assert main(["page", str(trained / family), "--out", str(trained / f"{family}.html")]) == 0
-    return {family: trained / f"{family}.html" for family in DATA}
+    """Name of a run -> its page."""
+    for name in RUNS:
+        assert main(["page", str(trained / name), "--out", str(trained / f"{name}.html")]) == 0
+    return {name: trained / f"{name}.html" for name in RUNS}
 
 
 def refusal(capsys, arguments):
@@ -312,20 +314,17 @@ def visit(chromium, made):
         context.close()
 
 
-PIXELS = "canvas => Array.from(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data)"
-
-
 def drawn(page):
-    """What the canvases of a page show."""
-    page.wait_for_timeout(700)
-    return [str(canvas.evaluate(PIXELS)) for canvas in page.locator("canvas").all()]
+    """What the canvases of a page show, when all that was asked for is drawn."""
+    page.evaluate("document.documentElement.api.settled()")
+    return page.locator("canvas").evaluate_all("all => all.map(canvas => canvas.toDataURL())")
 
 
 def state(page):
     return page.evaluate("({...document.documentElement.dataset})")
 
 
-@pytest.mark.parametrize("family", DATA)
+@pytest.mark.parametrize("family", RUNS)
 def test_the_browser_draws_what_torch_draws(family, visit, trained):
     page = visit(family)
     assert state(page)["state"] == "live" and int(state(page)["off"]) <= 2
@@ -380,20 +379,23 @@ def test_a_flow_takes_as_many_steps_as_asked(visit):
     page.get_by_role("slider", name="Steps from noise to picture").focus()
     page.keyboard.press("Home")
     after = drawn(page)
-    assert page.evaluate("document.documentElement.api.steps()") == 1
+    assert page.get_by_role("slider", name="Steps from noise to picture").input_value() == "1"
     assert all(a != b for a, b in zip(before, after, strict=True))
 
 
 def test_a_walk_goes_when_asked_to_and_obeys_the_reader(visit):
     page = visit("gan")
-    at_rest = drawn(page)
+    at_rest, walk = drawn(page), page.get_by_role("button", name="Walk", exact=True)
+    page.wait_for_timeout(300)
     assert drawn(page) == at_rest, "it moves without being asked"
-    page.get_by_role("button", name="Walk", exact=True).click()
+    walk.click()
+    page.wait_for_selector("canvas[data-place='3']")
     assert drawn(page) != at_rest
     page.emulate_media(reduced_motion="reduce")
-    page.wait_for_timeout(300)
+    walk.wait_for(state="hidden")
     stopped = drawn(page)
-    assert drawn(page) == stopped and not page.get_by_role("button", name="Walk", exact=True).is_visible()
+    page.wait_for_timeout(300)
+    assert drawn(page) == stopped
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

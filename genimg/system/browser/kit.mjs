@@ -150,7 +150,7 @@ export function sheet(width, height, label) {
 /**
  * Runs `work` once now and, if asked again meanwhile, once more afterwards: fast drags never queue up. Work that takes
  * long may ask, by the function that it is given, whether it is no longer wanted.
- * The milliseconds that each run took are kept in `redraws.times` (the last hundred).
+ * The milliseconds that each run took are kept in `redraws.times` (the last hundred); `redraws.busy` asks.
  */
 export function redraws(work) {
   let busy = false;
@@ -174,6 +174,7 @@ export function redraws(work) {
     }
   };
   run.times = [];
+  run.busy = () => busy;
   return run;
 }
 
