@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from genimg.system.errors import RunError
+from genimg.system.errors import RunError, shown
 
 #: Where kit.mjs and package-lock.json lie.
 SOURCES = Path(__file__).parent
@@ -50,7 +50,8 @@ def install(folder: Path) -> Path:
     except OSError as error:
         raise RunError(f"Node.js does not run here ({error.strerror or error})") from error
     if done.returncode:
-        raise RunError(f"npm could not install what live models need: {str(done.stderr or '').strip()}")
+        said = str(done.stderr or "").replace("npm error", "").split()
+        raise RunError(f"npm could not install what live models need ({shown(' '.join(said), 160)})")
     (place / "complete").touch()
     return modules
 
