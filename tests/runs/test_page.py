@@ -143,7 +143,7 @@ def test_a_flows_directions_are_what_its_pictures_differ_in(trained):
     model, recipe = runs.load(trained / "flow")
     axes = shown.directions(model, shown.network_of(model, recipe))
     assert axes.shape == (shown.DIRECTIONS, recipe.channels, recipe.size, recipe.size)
-    x = model.sample(64, seed=0, steps=shown.STEPS)
+    x = model.sample(64, seed=1, steps=shown.STEPS)
     spread = torch.tensordot(x - x.mean(0), axes, ([1, 2, 3], [1, 2, 3])).var(0)
     assert (spread.diff() <= 1e-5).all() and spread[0] > 3 * x.var(0).mean()
 
