@@ -165,7 +165,8 @@ def _run(
             if draws and first:
                 if stopping:
                     progress.say(f"saved at step {training.step:,}; now the samples are drawn")
-                _look(training, scores, out, scored, progress)
+                with progress.aside():
+                    _look(training, scores, out, scored, progress)
                 progress.log(training.step)
                 saved = time.perf_counter()
             if stopping:
