@@ -30,8 +30,8 @@ class _Parser(argparse.ArgumentParser):
 def parser() -> argparse.ArgumentParser:
     """The command line's parser: its defaults and its help are the reference."""
     from genimg.book import commands as of_book
-    from genimg.runs import commands as of_runs
     from genimg.runs import page, sampling
+    from genimg.runs import parsers as of_runs
 
     p: argparse.ArgumentParser = _Parser(
         prog="python -m genimg",
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         import torch
 
         from genimg.runs import advice, kept
-        from genimg.runs.commands import unknown
+        from genimg.runs.parsers import unknown
         from genimg.runs.run import Stopped
         from genimg.system.errors import DataError, RunError
         from genimg.training.loop import Diverged

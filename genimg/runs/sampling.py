@@ -1,6 +1,7 @@
 """The command sample: new pictures from a run, as a grid, as rows between two, as a walk, or one by one."""
 
 import argparse
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from torch import Tensor
 from genimg import plots
 from genimg.data.images import to_bytes
 from genimg.models.model import Model
-from genimg.runs import run, walk
+from genimg.runs import run, scores, walk
 from genimg.runs.kept import SAMPLES
 from genimg.system import files
 from genimg.system.errors import RunError
@@ -48,6 +49,7 @@ def add_sample(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     p.add_argument("--seconds", type=float, default=1.5, help="of --walk, from one picture to the next")
     p.add_argument("--each", action="store_true", help="single files in a folder, written as they are drawn")
     p.add_argument("--overwrite", action="store_true", help="replace what is there")
+    p.add_argument("--last", action="store_true", help="of the last save, instead of the best")
     p.add_argument("--device", help="cpu, cuda, ...")
 
 
@@ -58,7 +60,7 @@ def sample(options: argparse.Namespace) -> int:
     at_least_one(options, "n", "columns", "solver_steps")
     if not 1 <= options.scale <= 64:
         raise RunError(f"--scale {options.scale}: it has to be from 1 to 64")
-    model, recipe = run.load(options.folder, device(options))
+    model, recipe = run.load(options.folder, device(options), options.last)
     solver = {"steps": options.solver_steps} if recipe.family == "flow" else {}
     out = _place(options, kind)
     if kind == "walk":
@@ -75,6 +77,9 @@ def sample(options: argparse.Namespace) -> int:
         walk.write(out, (_frame(picture, options.scale) for picture in pictures))
     else:
         files.write_picture(out, _sheet(torch.stack(list(pictures)), options.columns, options.scale))
+    rows = [] if options.last else scores.read(options.folder)
+    if rows and (best := scores.best(rows)) is not rows[-1]:
+        print(f"of step {best.step:,}, the best of {len(rows)} saves; --last takes the last", file=sys.stderr)
     print(out)
     return 0
 

@@ -17,16 +17,15 @@ import numpy as np
 from genimg.data.account import title
 from genimg.data.images import SOURCES
 from genimg.measure.yardstick import MEANS
-from genimg.runs.commands import OF_FAMILY
+from genimg.runs import scores
 from genimg.runs.kept import HISTORY, PICTURES, SAMPLES
+from genimg.runs.parsers import OF_FAMILY
 from genimg.runs.recipes import Recipe
 from genimg.system import files
 from genimg.system.errors import RunError
 
 #: Grids of which the first row is shown, as a figure of the training.
 ROWS = 8
-#: Name of the table of distances to pictures held out, a row for each save, where a run keeps one.
-SCORES = "scores.json"
 #: Settings that are no options of theirs, and those of folders alone.
 NOT_ASKED, OF_FOLDERS = (
     ("family", "data", "fingerprint", "begun_from"), ("channels", "background", "fit", "skip_bad", "white"),
@@ -36,7 +35,8 @@ NOT_ASKED, OF_FOLDERS = (
 def lead(out: Path, recipe: Recipe, parameters: int) -> str:
     """One sentence on what this is, and what was read of the pictures."""
     rows = _history(out)
-    step = best_save(out).get("step") or (_float(rows[-1]["step"]) if rows else None)
+    saves = scores.read(out)
+    step = scores.best(saves).step if saves else _float(rows[-1]["step"]) if rows else None
     after = f"{step:,.0f} of {recipe.steps:,}" if step is not None and math.isfinite(step) else f"{recipe.steps:,}"
     text = f"A {recipe.size}x{recipe.size} generator of {parameters:,} weights after {after} steps."
     account = out / PICTURES
@@ -93,14 +93,14 @@ def _figure(sheet: np.ndarray, caption: str) -> str:
 def numbers(out: Path, evaluated: str | os.PathLike[str] | None) -> str:
     """What was measured, beside what real pictures score, and the losses at the beginning and at the end."""
     parts = []
-    best = best_save(out)
-    if best:
+    if saves := scores.read(out):
+        best = scores.best(saves)
         rows = [
-            ("distance to pictures held out", _number(best.get("distance")), _number(best.get("floor"))),
-            ("coverage of these", _number(best.get("coverage")), _number(best.get("coverage_floor"))),
-            ("share of copies", _number(best.get("copies")), ""),
+            ("distance to pictures held out", _number(best.distance), _number(best.floor)),
+            ("share of these that samples cover", _number(best.coverage), _number(best.coverage_floor)),
+            ("share of copies", _number(best.copies), ""),
         ]
-        caption = f"At step {_number(best.get('step'))}, the save that came nearest; training pictures are the floor."
+        caption = f"At step {best.step:,}, which came nearest of {len(saves)} saves; training pictures are the floor."
         parts.append(_table(("Measure", "samples", "training pictures"), rows, caption))
     if evaluated is not None:
         found = files.read_json(evaluated)
@@ -145,19 +145,6 @@ def _history(out: Path) -> list[dict[str, str]]:
     if not table.is_file():
         return []
     return [row for row in csv.DictReader(io.StringIO(table.read_text("utf-8"))) if None not in row.values()]
-
-
-def best_save(out: Path) -> dict[str, Any]:
-    """The row of the table of distances with the least; empty where a run keeps none.
-
-    Raises:
-        RunError: it is no such table.
-    """
-    table = out / SCORES
-    rows = files.read_json(table) if table.is_file() else []
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and _is_number(row.get("distance")) for row in rows):
-        raise RunError(f"{table} is no table of distances")
-    return min(rows, key=lambda row: row["distance"], default={})
 
 
 def _is_number(value: Any) -> bool:

@@ -234,7 +234,7 @@ def test_numbers_stand_beside_their_floors(copy, installed, tmp_path, capsys):
     text = Parts((tmp_path / "a.html").read_text("utf-8")).text
     assert f"Frechet distance{found['fd']:.4g}{found['floor']['fd']:.4g}" in text
     assert "distance to pictures held out12.125.5" in text
-    assert "coverage of these0.60.75" in text
+    assert "samples cover0.60.75" in text
     with open(copy / "history.csv") as file:
         last = list(csv.DictReader(file))[-1]
     assert f"{float(last['loss_g']):.4g}" in text
