@@ -1,6 +1,7 @@
 """The command sample: new pictures from a run, as a grid, as rows between two, as a walk, or one by one."""
 
 import argparse
+import dataclasses
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,10 +11,14 @@ import torch
 from torch import Tensor
 
 from genimg import plots
-from genimg.data.images import to_bytes
+from genimg.data.images import Images, to_bytes
+from genimg.data.sources import meant
+from genimg.measure import features, metrics
 from genimg.models.model import Model
 from genimg.runs import run, scores, walk
 from genimg.runs.kept import SAMPLES
+from genimg.runs.pictures import load_pictures, parted, some
+from genimg.runs.recipes import Recipe
 from genimg.system import files
 from genimg.system.errors import RunError
 from genimg.system.options import at_least_one, command, device, path
@@ -46,6 +51,12 @@ def add_sample(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--walk", metavar="FILE", type=path,
         help="a .gif or .webp that walks through several pictures and back; with --each a folder of its frames",
     )  # fmt: skip
+    what.add_argument(
+        "--best",
+        metavar="N",
+        type=int,
+        help="of --n samples the N nearest to pictures held out: picked, and told so",
+    )
     p.add_argument("--seconds", type=float, default=1.5, help="of --walk, from one picture to the next")
     p.add_argument("--each", action="store_true", help="single files in a folder, written as they are drawn")
     p.add_argument("--overwrite", action="store_true", help="replace what is there")
@@ -70,6 +81,8 @@ def sample(options: argparse.Namespace) -> int:
     else:
         count, noise = options.n, _fresh(model, options)
     pictures = _drawn(model, noise, count, solver)
+    if options.best is not None:
+        pictures, count = _nearest(torch.stack(list(pictures)), recipe, options), options.best
     if options.each:
         for i, picture in enumerate(pictures):
             files.write_picture(out / f"{i:0{len(str(count))}d}.png", _sheet(picture[None], 1, options.scale))
@@ -141,6 +154,30 @@ def _drawn(model: Model, noise: Iterable[Tensor], count: int, solver: dict[str, 
                 yield from to_bytes(model.sample(z=z, **solver)).cpu()
                 done += len(z)
                 progress.update(done)
+
+
+def _nearest(pictures: Tensor, recipe: Recipe, options: argparse.Namespace) -> Iterator[Tensor]:
+    """Those of the pictures (N, C, H, W) that lie nearest to one held out, in features made for any, nearest first.
+
+    Raises:
+        RunError: none are held out, or the pictures are not those that the run was trained on.
+    """
+    if not 1 <= options.best <= len(pictures):
+        raise RunError(f"--best {options.best}: it has to be from 1 to --n, {len(pictures):,}")
+    if not recipe.held_out:
+        raise RunError(f"{options.folder} holds no pictures out that samples could be near to; leave out --best")
+    images, found = load_pictures(dataclasses.replace(recipe, data=str(meant(recipe.data))))
+    if found.fingerprint != recipe.fingerprint:
+        raise RunError(f"the pictures in {recipe.data} are not those that {options.folder} was trained on")
+    held_out = some(parted(images, recipe)[1], recipe.held_out)
+    extractor = features.load(features.ANY)
+    away = metrics.nearest_neighbours(extractor(Images(pictures)), extractor(held_out))[0][:, 0]
+    print(
+        f"picked: the {options.best} of {len(pictures):,} samples that lie nearest to one of the {len(held_out):,} "
+        f"pictures held out; they show what the run can do, not what it does",
+        file=sys.stderr,
+    )
+    return iter(pictures[away.argsort()[: options.best]])
 
 
 def _sheet(pictures: Tensor, columns: int, scale: int) -> np.ndarray:

@@ -7,9 +7,11 @@ from PIL import Image, ImageSequence
 
 from genimg.__main__ import main
 from genimg.data.find import find
-from genimg.data.images import to_bytes
+from genimg.data.images import Images, to_bytes
+from genimg.measure import features
 from genimg.runs import run as runs
 from genimg.runs import walk
+from genimg.runs.pictures import load_pictures
 
 
 @pytest.fixture(scope="module")
@@ -143,3 +145,31 @@ def test_what_was_drawn_is_not_taken_for_data(run, tmp_path):
     found = find(tmp_path)
     assert sorted(file.rpartition("/")[2] for file in found.files) == ["own.gif", "own.webp"]
     assert found.passed == {"drawn by genimg": 3}
+
+
+def test_the_best_are_picked_and_said_to_be(run, tmp_path, capsys):
+    line = ["sample", str(run), "--n", "80", "--seed", "3", "--each"]
+    assert main([*line, "--out", str(tmp_path / "all")]) == 0
+    assert main([*line, "--best", "5", "--out", str(tmp_path / "best")]) == 0
+    assert "picked: the 5 of 80 samples" in capsys.readouterr().err
+    drawn, best = ([pixels(file) for file in sorted((tmp_path / name).iterdir())] for name in ("all", "best"))
+    model, recipe = runs.load(run)
+    images, _ = load_pictures(recipe)
+    held_out = images[torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[: recipe.held_out]]
+    extractor = features.load(features.ANY)
+
+    def away(pictures):
+        x = torch.from_numpy(np.stack(pictures))[..., :1].permute(0, 3, 1, 2).contiguous()
+        return torch.cdist(extractor(Images(x)).double(), extractor(held_out).double()).amin(1)
+
+    assert torch.allclose(away(best), away(drawn).sort().values[:5], rtol=1e-3)
+
+
+def test_what_cannot_be_picked_is_said(run, tmp_path, capsys):
+    out = ["--out", str(tmp_path / "a.png")]
+    assert "from 1 to --n, 4" in refusal(capsys, ["sample", str(run), "--n", "4", "--best", "5", *out])
+    other = tmp_path / "none"
+    small = ["--data", "digits", "--size", "8", "--width", "4", "--batch", "4", "--steps", "2", "--held-out", "0"]
+    assert main(["train", "vae", *small, "--out", str(other)]) == 0
+    assert "holds no pictures out" in refusal(capsys, ["sample", str(other), "--best", "2", *out])
+    assert not (tmp_path / "a.png").exists()
