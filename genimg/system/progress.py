@@ -4,7 +4,8 @@ import re
 import sys
 import textwrap
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 
 from genimg.system.notebook import in_notebook
 
@@ -64,6 +65,13 @@ class Progress:
             self.handle.update(self.pretty(self._wrapped()))
         elif now - self.shown > pause(now - self.started):
             self.log(step)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """What is done in here is no part of the steps, whose duration is told."""
+        began = time.perf_counter()
+        yield
+        self.started += time.perf_counter() - began
 
     def log(self, step: int) -> None:
         """A line in a log, where neither bar nor notebook shows the state."""

@@ -15,7 +15,7 @@ from PIL import Image
 from genimg.__main__ import main
 from genimg.data.sources import load_images
 from genimg.runs import kept
-from genimg.runs.run import expected
+from genimg.runs.estimate import expected
 from genimg.system import files
 
 DIGITS = ["--data", "digits", "--size", "8", "--n", "60", "--batch", "4", "--threads", "1"]
@@ -119,8 +119,9 @@ def test_the_first_grids_come_early(tmp_path):
 
 
 def test_what_the_steps_will_take_in_words():
-    assert expected(1.3, 20_000, 19_990, 40) == "1.3 s a step: 20,000 steps in about 7.2 h, the next samples in 52 s"
-    assert expected(0.021, 5_000, 4_990, 490).startswith("21 ms a step: 5,000 steps in about 2 min, ")
+    said = "1.3 s a step: 20,000 steps in about 7.2 h, the next samples in 52 s; 1.2 GB of memory"
+    assert expected(1.3, 20_000, 19_990, 40, 1.21) == said
+    assert expected(0.021, 5_000, 4_990, 490, 1.0).startswith("21 ms a step: 5,000 steps in about 2 min, ")
 
 
 def test_another_run_starts_from_the_weights_of_one(tmp_path, capsys):
