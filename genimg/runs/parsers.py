@@ -51,6 +51,7 @@ ELSEWHERE = {
     "--latent-dim": "that is --z-dim", "--resume": "the same command goes on by itself",
     "--augment": "that is --diff-augment, or --mirror", "--gpu": "that is --device cuda",
     "--fp16": "that is --precision",
+    "--early-stopping": "that is --patience", "--validation-split": "that is --held-out, a number",
     "--classes": "labels are not trained on from here",
 }  # fmt: skip
 
@@ -146,8 +147,8 @@ def add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     p.add_argument("--trained-on", help="where the pictures that it was trained on now are, if they were moved")
     p.add_argument(
         "--features", metavar="NAME",
-        help="digits, shapes; inception, dinov2 (these fetch weights); none. If not given digits or shapes for a run "
-        "trained on them, else none",
+        help="digits, shapes; gabor (any pictures); inception, dinov2 (these fetch weights); none. If not given digits "
+        "or shapes for a run trained on them, else gabor",
     )  # fmt: skip
     p.add_argument("--n", type=int, default=500, help="samples drawn, and pictures compared with, at most")
     p.add_argument("--seed", type=int, default=1, help="of samples and pictures")
