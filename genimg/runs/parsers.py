@@ -80,7 +80,7 @@ def _add_options(p: argparse.ArgumentParser, family: str) -> None:
     )
     where.add_argument("--size", type=int, help="width and height in pixels: 16, 32, 64, 128, 256")
     where.add_argument(
-        "--n", "--pictures", type=int, help="at most so many, drawn by the seed (torchrun has a --n too)"
+        "--n", "--pictures", type=int, help="at most so many, drawn by the seed; torchrun passes on --pictures only"
     )
     where.add_argument(
         "--held-out", type=int,

@@ -146,11 +146,11 @@ def _run(
         saved = time.perf_counter()
         while training.step < recipe.steps:
             if training.step == begun + 2:
-                warm = time.perf_counter()
+                warm = progress.seconds()
             means = training.advance()
             progress.update(training.step, means)
             if training.step == begun + 10:
-                _tell_time(progress, training, save_every, (time.perf_counter() - warm) / 8)
+                _tell_time(progress, training, save_every, (progress.seconds() - warm) / 8)
             last, over = training.step == recipe.steps, until is not None and time.perf_counter() > until
             # Several processes have to agree on stopping, and meet only where they read their losses.
             meet = distributed.size() == 1 or means is not None

@@ -73,6 +73,10 @@ class Progress:
         yield
         self.started += time.perf_counter() - began
 
+    def seconds(self) -> float:
+        """What the steps took so far, without what was done aside."""
+        return time.perf_counter() - self.started
+
     def log(self, step: int) -> None:
         """A line in a log, where neither bar nor notebook shows the state."""
         self.step, self.shown = max(step, self.step), time.perf_counter()
@@ -95,7 +99,7 @@ class Progress:
             print(self._line(), file=sys.stderr)
 
     def _line(self) -> str:
-        seconds, done = time.perf_counter() - self.started, self.step - self.first
+        seconds, done = self.seconds(), self.step - self.first
         if self.step < self.total:
             left = f", {duration(seconds / done * (self.total - self.step))} to go" if done else ""
             state = f"step {self.step:,} of {self.total:,}, {duration(seconds)}{left}"

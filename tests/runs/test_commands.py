@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from torch.distributed import run as torchrun
 
 import genimg
 from genimg.__main__ import main, parser
@@ -43,6 +44,18 @@ def test_the_help_of_a_family_has_its_own_options_only(family, capsys):
     others = set().union(*parsers.OF_FAMILY.values()) - set(parsers.OF_FAMILY.get(family, ()))
     assert shown == {name for name in OPTIONS[family] if name.startswith("--")}
     assert not shown & others
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_torchrun_passes_every_option_on(family, capsys):
+    """It takes the beginning of its own options for them, and is asked about words that are meant for the script."""
+    launcher = ["--standalone", "--nproc_per_node=2", "-m", "genimg", "train", family]
+    for name in sorted(OPTIONS[family] - {"--n"}):
+        assert torchrun.parse_args([*launcher, name, "1"]).training_script_args[-2:] == [name, "1"]
+    with pytest.raises(SystemExit):
+        torchrun.parse_args([*launcher, "--n", "1"])
+    assert "--n could match" in capsys.readouterr().err  # so its help names --pictures
+    assert parser().parse_args(["train", family, "--data", "a", "--out", "b", "--pictures", "5"]).n == 5
 
 
 FOREIGN = [

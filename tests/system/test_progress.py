@@ -36,5 +36,6 @@ def test_what_is_done_aside_is_not_told_as_time_of_the_steps(capsys, monkeypatch
         clock[0] = 2.0
         with progress.aside():
             clock[0] = 500.0
+        assert progress.seconds() == 2.0
         progress.update(10)
     assert capsys.readouterr().err.splitlines()[-1] == "a run: 10 steps in 2 s (200.0 ms each)"
