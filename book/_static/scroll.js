@@ -8,4 +8,6 @@ const reachable = () => {
 addEventListener("load", reachable);
 addEventListener("resize", reachable);
 document.addEventListener("toggle", reachable, true); // a folded part has no width until it is opened
-new ResizeObserver(reachable).observe(document.body); // formulas are set after the page has loaded
+addEventListener("DOMContentLoaded", () => {
+  new ResizeObserver(reachable).observe(document.body); // formulas are set after the page has loaded
+});
