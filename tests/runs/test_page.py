@@ -390,10 +390,11 @@ def test_a_walk_goes_when_asked_to_and_obeys_the_reader(visit):
     page.wait_for_timeout(300)
     assert drawn(page) == at_rest, "it moves without being asked"
     walk.click()
-    page.wait_for_selector("canvas[data-place='3']")
+    page.wait_for_function("document.querySelector('canvas[data-place]').dataset.place >= 3")
     assert drawn(page) != at_rest
     page.emulate_media(reduced_motion="reduce")
     walk.wait_for(state="hidden")
+    page.wait_for_timeout(300)  # what was under way when it stopped
     stopped = drawn(page)
     page.wait_for_timeout(300)
     assert drawn(page) == stopped
