@@ -11,6 +11,7 @@ _PLACES = {
     "load_images": "genimg.data.sources", "shapes": "genimg.data.shapes",
     "gan": "genimg.models.gan", "vae": "genimg.models.vae", "flow": "genimg.models.flow",
     "oracle": "genimg.measure.oracle", "metrics": "genimg.measure.metrics",
+    "train": "genimg.runs.calls", "load": "genimg.runs.calls", "evaluate": "genimg.runs.evaluation",
     "fit": "genimg.training.loop", "diagnose": "genimg.training.checkup",
     "plots": "genimg.plots", "live": "genimg.book.live",
     "setup": "genimg.book.chapter", "show": "genimg.book.chapter", "stamp": "genimg.book.chapter",

@@ -1,4 +1,4 @@
-"""python -m genimg train | sample | evaluate: a generator for a folder of pictures, from the command line.
+"""python -m genimg train | sample | evaluate | page: a generator for a folder of pictures, from the command line.
 
 Errors that have a way out are one line on stderr and exit code 2; Ctrl-C saves and ends with 130.
 """
@@ -17,6 +17,7 @@ examples:
   python -m genimg train gan --data ~/pictures --size 64 --out runs/a     the same again goes on from there
   python -m genimg sample runs/a --n 64 --seed 1 --out grid.png           64 new pictures
   python -m genimg evaluate runs/a                                        what can be measured of it
+  python -m genimg page runs/a --out page.html                            its model live, in one file to show
 """
 
 
@@ -29,7 +30,8 @@ class _Parser(argparse.ArgumentParser):
 def parser() -> argparse.ArgumentParser:
     """The command line's parser: its defaults and its help are the reference."""
     from genimg.book import commands as of_book
-    from genimg.runs import commands as of_runs
+    from genimg.runs import page, sampling
+    from genimg.runs import parsers as of_runs
 
     p: argparse.ArgumentParser = _Parser(
         prog="python -m genimg",
@@ -40,8 +42,9 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = p.add_subparsers(dest="command", required=True, metavar="command")
     of_runs.add_train(commands)
-    of_runs.add_sample(commands)
+    sampling.add_sample(commands)
     of_runs.add_evaluate(commands)
+    page.add_page(commands)
     of_book.add_record(commands)
     of_book.add_claims(commands)
     return p
@@ -53,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         import torch
 
         from genimg.runs import advice, kept
-        from genimg.runs.commands import unknown
+        from genimg.runs.parsers import unknown
         from genimg.runs.run import Stopped
         from genimg.system.errors import DataError, RunError
         from genimg.training.loop import Diverged

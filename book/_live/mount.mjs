@@ -34,11 +34,12 @@ async function open(explorer) {
   try {
     const settings = JSON.parse(explorer.querySelector("script[type='application/json']").textContent);
     const started = performance.now();
-    const [{ mount }, kit] = await Promise.all([
+    const [{ mount }, kit, { loadModel }] = await Promise.all([
       import(new URL(`${explorer.dataset.kind}.mjs`, import.meta.url)),
       import(new URL("kit.mjs", import.meta.url)),
+      import(new URL("load.mjs", import.meta.url)),
     ]);
-    explorer.api = await mount(stage, settings, kit);
+    explorer.api = await mount(stage, settings, { ...kit, loadModel });
     explorer.dataset.coldStart = Math.round(performance.now() - started);
     explorer.dataset.state = "live";
   } catch (error) {

@@ -6,10 +6,8 @@ browser. Some inputs with the outputs that torch gives go along, so that a test 
 """
 
 import base64
-import copy
 import io
 import os
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from genimg.models.export import Pictures, onnx_bytes
 from genimg.models.gan import GAN
 from genimg.models.vae import VAE
 
@@ -87,75 +86,15 @@ def live(
     for name, (module, inputs) in (models or {}).items() if wanted() else ():
         module = module.eval()
         inputs = {key: value.detach().cpu().float() for key, value in inputs.items()}
-        exported[name] = onnx_bytes(module, inputs)
+        try:
+            exported[name] = onnx_bytes(module, inputs)
+        except ImportError as error:
+            raise RuntimeError(f"{error}, or unset GENIMG_LIVE") from error
         with torch.no_grad():
             output = module(*inputs.values())
         as_lists = {key: value.tolist() for key, value in inputs.items()}
         examples.append({"model": name, "inputs": as_lists, "output": output.tolist()})
     return Live(kind, poster, size, settings, exported, examples)
-
-
-def onnx_bytes(module: nn.Module, inputs: dict[str, Tensor]) -> bytes:
-    """A module in ONNX, without the paths and stack traces that the exporter notes down.
-
-    Args:
-        module: in evaluation mode, on the processor.
-        inputs: name -> example tensor (N, ...), in the order of its arguments, all with the same N of at least 2.
-
-    Raises:
-        RuntimeError: onnx or onnxscript is missing.
-    """
-    try:
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise RuntimeError(
-            "exporting a model needs onnx and onnxscript: pip install -e '.[live]' in a checkout, or unset GENIMG_LIVE"
-        ) from error
-    n = torch.export.Dim("n", min=1, max=65536)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's remarks on the names of axes
-        program = torch.onnx.export(
-            module,
-            tuple(inputs.values()),
-            dynamo=True,
-            input_names=list(inputs),
-            output_names=["x"],
-            dynamic_shapes=tuple({0: n} for _ in inputs),
-            verbose=False,
-        )
-    assert program is not None
-    program.optimize()
-    proto = program.model_proto
-    del proto.metadata_props[:]
-    for graph in (proto.graph, *proto.functions):
-        del graph.metadata_props[:]
-        for part in (*graph.node, *graph.value_info, *getattr(graph, "input", ()), *getattr(graph, "initializer", ())):
-            if not isinstance(part, str):
-                del part.metadata_props[:]
-                part.doc_string = ""
-    return proto.SerializeToString()
-
-
-class Pictures(nn.Module):
-    """z (N, z_dim) -> what a GAN or a VAE draws, (N, C, H, W) in [-1, 1]: a copy of its network, on the processor.
-
-    Args:
-        model: a trained `genimg.gan.GAN` or `genimg.vae.VAE`.
-        averaged: the averaged weights, or those in training.
-    """
-
-    def __init__(self, model: GAN | VAE, averaged: bool = True) -> None:
-        super().__init__()
-        name = "generator" if hasattr(model, "generator") else "decoder"
-        self.net = copy.deepcopy(model.network(name, averaged)).cpu().eval().requires_grad_(False)
-        self.squash = {"generator": nn.Identity(), "decoder": nn.Tanh()}[name]
-        if getattr(model, "likelihood", None) == "bernoulli":
-            raise ValueError(
-                "a Bernoulli VAE's decoder is squashed in another way; this draws Gaussian and logistic ones"
-            )
-
-    def forward(self, z: Tensor) -> Tensor:
-        return self.squash(self.net(z))
 
 
 def latent_map(

@@ -23,6 +23,9 @@ RAW = (".arw", ".cr2", ".dng", ".nef", ".nrw", ".orf", ".pef", ".rw2", ".srw")
 READERS = dict.fromkeys((".heic", ".heif", ".hif"), "pip install pillow-heif reads them")
 READERS |= dict.fromkeys((".avif", ".avifs"), "Pillow 11.3 or newer reads them")
 
+#: Endings of what this package draws.
+DRAWN = (".png", ".gif", ".webp")
+
 #: The file of settings in a run's folder, and names that stand in it.
 CONFIG, SETTINGS = "config.json", {"family", "fingerprint"}
 
@@ -118,8 +121,8 @@ def _other(path: str, ending: str) -> str:
     """What a file is that is not taken, "" for one that is."""
     if ending in RAW:
         return ending[1:]
-    if ending == ".png":
-        return "drawn by genimg" if _drawn(path) else ""
+    if ending in DRAWN and _drawn(path):
+        return "drawn by genimg"
     if ending in endings() or is_picture(path):
         return ""
     name = ending[1:] or "without an ending"
@@ -127,7 +130,7 @@ def _other(path: str, ending: str) -> str:
 
 
 def _drawn(path: str) -> bool:
-    """Whether `files.write_picture` wrote it."""
+    """Whether this package drew it."""
     try:
         return os.path.isfile(path) and files.is_own_picture(path)
     except OSError:  # to be told when it is read

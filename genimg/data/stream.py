@@ -1,5 +1,6 @@
 """Pictures of a folder that are decoded when they are drawn."""
 
+import dataclasses
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -41,6 +42,14 @@ class Stream(torch.utils.data.Dataset[Tensor]):
     def __getitem__(self, i: int) -> Tensor:
         _, channels, size, _ = self.shape
         return decode(self.files[i], size, self.background, self.fit, channels, self.white)
+
+    def part(self, indices: Sequence[int]) -> "Stream":
+        """A stream of some of the pictures; its fingerprint is that of all of them."""
+        account = dataclasses.replace(self.account, shape=(len(indices), *self.shape[1:]))
+        files = [self.files[i] for i in indices]
+        part = Stream(files, account, self.background, self.fit, self.white, self.fingerprint)
+        part.workers = self.workers
+        return part
 
     @property
     def skipped(self) -> tuple[str, ...]:

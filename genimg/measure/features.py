@@ -1,8 +1,9 @@
 """What a distance between sets of pictures is measured in: the last layer but one of a network that knows pictures.
 
 The book's own features come from two small classifiers (`classifier.py`) whose weights are shipped with the package,
-so that every number can be had without a network. A distance in them is named after them, with their digest; it is
-not FID, which means Inception's features. Those, and DINOv2's, come through torch-fidelity where it is installed.
+so that every number can be had without a network, and from a fixed bank of filters (`gabor.py`) for any pictures. A
+distance in them is named after them, with their digest; it is not FID, which means Inception's features. Those, and
+DINOv2's, come through torch-fidelity where it is installed.
 """
 
 import hashlib
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 
 from genimg.data.images import Images, to_bytes
 from genimg.data.sources import import_torchvision
+from genimg.measure import gabor
 from genimg.measure.classifier import DIMS, FOLDER, SPECS, Classifier, random_state_kept, train, write
 from genimg.system import files
 from genimg.system.errors import DataError, RunError, reason
@@ -22,6 +24,8 @@ from genimg.system.progress import Progress
 
 __all__ = ["Extractor", "load", "train", "write"]
 
+#: Features for any pictures.
+ANY = "gabor"
 #: Source -> torch-fidelity's name of the network, its layer, features, megabytes to fetch once.
 ONLINE = {"inception": ("inception-v3-compat", "2048", 2048, 92), "dinov2": ("dinov2-vit-b-14", "dinov2", 768, 330)}
 
@@ -38,8 +42,9 @@ class Extractor:
     """
 
     def __init__(
-        self, net: "Classifier | _Fidelity", name: str, digest: str, dims: int, size: int, channels: tuple[int, ...]
-    ) -> None:
+        self, net: "Classifier | gabor.Bank | _Fidelity", name: str, digest: str, dims: int, size: int,
+        channels: tuple[int, ...],
+    ) -> None:  # fmt: skip
         self.net, self.name, self.digest = net, name, digest
         self.dims, self.size, self.channels = dims, size, channels
 
@@ -75,7 +80,7 @@ class Extractor:
         pixels = self._pixels(x)
         self.net.eval()  # in training mode, features would depend on the other pictures and the weights on both
         result = torch.empty(len(pixels), columns)
-        many = len(pixels) > (20_000 if isinstance(self.net, Classifier) else 500)
+        many = len(pixels) > (500 if isinstance(self.net, _Fidelity) else 20_000)
         with (
             random_state_kept(), torch.no_grad(), torch.autocast("cpu", enabled=False),
             torch.autocast("cuda", enabled=False), Progress(len(pixels), self.name, many) as progress,
@@ -120,8 +125,8 @@ def load(source: str, folder: str | os.PathLike[str] | None = None) -> Extractor
     """Features for a source.
 
     Args:
-        source: "digits" (grey) or "shapes" (colour), the book's own; "inception" or "dinov2" (either), which need
-            torch-fidelity and, once, a network.
+        source: "digits" (grey) or "shapes" (colour), the book's own; "gabor", for any pictures; "inception" or "dinov2"
+            (either), which need torch-fidelity and, once, a network.
         folder: of the weights. None takes the package's own, and torch's cache for those from the network.
 
     Returns:
@@ -133,8 +138,10 @@ def load(source: str, folder: str | os.PathLike[str] | None = None) -> Extractor
     """
     if source in ONLINE:
         return _online(source, folder)
+    if source == ANY:
+        return _any()
     if source not in SPECS:
-        raise DataError(f"there are no features for {source!r}, only {', '.join([*SPECS, *ONLINE])}")
+        raise DataError(f"there are no features for {source!r}, only {', '.join([*SPECS, ANY, *ONLINE])}")
     spec, path = SPECS[source], Path(folder or FOLDER) / f"features-{source}.safetensors"
     tensors = files.read_weights(path)
     with torch.device("meta"):  # no random numbers drawn for weights that are replaced
@@ -148,6 +155,12 @@ def load(source: str, folder: str | os.PathLike[str] | None = None) -> Extractor
     return Extractor(net, f"{source} classifier", digest, DIMS, spec.size, (spec.channels,))
 
 
+def _any() -> Extractor:
+    bank = gabor.Bank().to("cuda" if torch.cuda.is_available() else "cpu")
+    digest = hashlib.sha256(repr(gabor.SETTINGS).encode()).hexdigest()[:12]
+    return Extractor(bank, "Gabor bank", digest, gabor.DIMS, gabor.LARGEST, (1, 3))
+
+
 def _online(source: str, folder: str | os.PathLike[str] | None) -> Extractor:
     name, layer, dims, megabytes = ONLINE[source]
     try:
@@ -157,7 +170,7 @@ def _online(source: str, folder: str | os.PathLike[str] | None) -> Extractor:
         raise DataError(
             f"features of {source} come through torch-fidelity, which cannot be imported ({reason(error, '')}). In a "
             f"checkout of this book: pip install -e '.[eval]'. Its weights, {megabytes} MB, then need a network once. "
-            f"{' and '.join(SPECS)} need neither"
+            f"{', '.join(SPECS)} and {ANY} need neither"
         ) from error
     usual = torch.hub.get_dir()
     try:
@@ -169,7 +182,7 @@ def _online(source: str, folder: str | os.PathLike[str] | None) -> Extractor:
         raise DataError(
             f"the weights of {source} could not be loaded ({reason(error, '')}). They need a network once, "
             f"{megabytes} MB, and are kept in {folder or usual}; offline, copy that folder from elsewhere or name "
-            f"its copy with folder=. {' and '.join(SPECS)} need no network"
+            f"its copy with folder=. {', '.join(SPECS)} and {ANY} need no network"
         ) from error
     finally:
         if folder:

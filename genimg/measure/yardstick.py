@@ -128,7 +128,8 @@ def _some(images: Images | Read, n: int) -> Images:
     """n of the pictures, drawn at random from a fixed seed; all of them in their order where there are no more."""
     if isinstance(images, Images) and len(images) == n:
         return images
-    index = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))[:n]
+    drawing = torch.Generator().manual_seed(0)
+    index = torch.arange(n) if len(images) == n else torch.randperm(len(images), generator=drawing)[:n]
     return Images(torch.cat(list(drawn(images, index.split(PART)))))
 
 

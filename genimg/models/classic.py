@@ -133,7 +133,7 @@ class Decoder(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         x = F.leaky_relu(self.dense(z), 0.2)  # (N, z_dim) -> (N, 1024)
-        x = x.view(len(z), -1, BOTTOM, BOTTOM)  # (N, 16, 8, 8)
+        x = x.unflatten(1, (-1, BOTTOM, BOTTOM))  # (N, 16, 8, 8)
         x = self.levels(x.contiguous(memory_format=torch.channels_last))  # (N, width, S / 2, S / 2)
         return self.last(x).float()  # (N, channels, S, S)
 

@@ -79,8 +79,14 @@ class Model(nn.Module):
         self.average = nn.ModuleDict()  # filled by the training loop
         self.world: World = Alone
         self.history: Any = None  # of the training that it went through last: a `training.history.History`
+        self.run: str | None = None  # folder of the run that it comes from
         self.behind = False  # whether the averages' batch-norm statistics belong to earlier weights
         self.shown_pictures: Callable[[], Iterable[Tensor]] = tuple  # while it trains: some batches, for `calibrate`
+
+    def __repr__(self) -> str:
+        weights = {name: sum(w.numel() for w in part.parameters()) for name, part in self.named_children()}
+        parts = [f"{name} {n:,}" for name, n in weights.items() if n and name != "average"]
+        return f"{type(self).__name__}(weights: {', '.join(parts)}{'; averaged' if len(self.average) else ''})"
 
     def device(self) -> torch.device:
         """Where the weights are."""

@@ -28,6 +28,7 @@ LESS_MEMORY = {
     "train": "try a smaller --batch, --width or --size",
     "sample": "try a smaller --n, --each, which draws a few at a time, or --device cpu",
     "evaluate": "try a smaller --n, or --device cpu",
+    "page": "try --onnx, which writes the model alone",
     "record": "try a smaller --size, --width or --batch",
     "claims": "try --at-once 1",
 }

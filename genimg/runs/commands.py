@@ -1,191 +1,21 @@
-"""The commands train, sample and evaluate."""
+"""What the commands train and evaluate do; their words are `parsers`."""
 
 import argparse
 import dataclasses
 import shlex
-from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 
-from genimg import plots
-from genimg.data.images import to_bytes
 from genimg.measure.yardstick import MEANS
-from genimg.models.gan import LOSSES
-from genimg.models.model import Model
 from genimg.runs import evaluation, run
-from genimg.runs.kept import SAMPLES
 from genimg.runs.recipes import Recipe
 from genimg.system import distributed, files
 from genimg.system.errors import RunError
 from genimg.system.errors import shown as shown_name
-from genimg.system.options import at_least_one, command, device, memory, path
-from genimg.system.progress import Progress
+from genimg.system.options import at_least_one, device, memory
 
 #: Names of a list that are printed; --json has all.
 SHOWN = 10
-
-#: Pictures that `sample --each` draws before it writes them.
-AT_ONCE = 64
-
-#: Family -> what it is, and what its help ends with.
-FAMILY = {
-    "gan": ("sharp soon, one pass a sample", """
-what to change first:
-  pictures look like noise after some thousand steps   --lr a third of it; look at history.csv
-  all pictures look alike                              a larger --r1, or --diff-augment colour translation
-  copies of the folder's pictures                      more pictures, --diff-augment, --mirror, fewer --steps
-  too slow, or out of memory                           a smaller --size, then --width, then --batch
-"""),
-    "vae": ("steadiest, blurred, bounds the likelihood", """
-what to change first:
-  blurred                                              that is its likelihood speaking; try train gan
-  all pictures look alike                              a lower --beta
-  copies of the folder's pictures                      more pictures, --mirror, fewer --steps
-  too slow, or out of memory                           a smaller --size, then --width, then --batch
-"""),
-    "flow": ("steady and sharp, some forty passes a sample", """
-what to change first:
-  pictures look like noise after some thousand steps   more --steps, or --lr a third of it
-  copies of the folder's pictures                      more pictures, --mirror, fewer --steps
-  too slow, or out of memory                           a smaller --width, then --batch, then --size
-"""),
-}  # fmt: skip
-
-#: Family -> options that not every family has.
-OF_FAMILY = {
-    "gan": ("--networks", "--z-dim", "--norm", "--loss", "--r1", "--diff-augment"),
-    "vae": ("--networks", "--z-dim", "--beta", "--sigma"),
-}
-
-#: What other programs call an option -> what it is here.
-ELSEWHERE = {
-    "--epochs": "--steps counts batches: an epoch is the number of pictures by --batch",
-    "--iterations": "that is --steps", "--max-steps": "that is --steps", "--learning-rate": "that is --lr",
-    "--batch-size": "that is --batch", "--resolution": "that is --size", "--image-size": "that is --size",
-    "--dataset": "that is --data", "--output": "that is --out", "--outdir": "that is --out",
-    "--latent-dim": "that is --z-dim", "--resume": "the same command goes on by itself",
-    "--augment": "that is --diff-augment, or --mirror", "--gpu": "that is --device cuda",
-    "--fp16": "that is --precision",
-    "--classes": "labels are not trained on from here",
-}  # fmt: skip
-
-
-def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """The command train, its families and their options."""
-    p = command(
-        commands, "train", "train a GAN, a VAE or a flow in a folder, or go on with what was begun there", train,
-        usage="python -m genimg train {gan,vae,flow} --data DATA --out FOLDER [options]",
-    )  # fmt: skip
-    families = p.add_subparsers(dest="family", required=True, metavar="family")
-    for family, (text, epilog) in FAMILY.items():
-        usage = f"python -m genimg train {family} --data DATA --out FOLDER [options]"
-        _add_options(command(families, family, text, train, usage=usage, epilog=epilog), family)
-
-
-def _add_options(p: argparse.ArgumentParser, family: str) -> None:
-    where = p.add_argument_group("what and where")
-    where.add_argument(
-        "--data", required=True,
-        help="a folder of pictures, or shapes, digits, photos, cifar10, mnist (genimg:photos beside a folder photos)",
-    )  # fmt: skip
-    where.add_argument("--out", required=True, type=path, help="folder of the run; made if absent")
-    where.add_argument(
-        "--from", dest="start", type=path, help="folder of another run, from whose weights this one starts"
-    )
-    where.add_argument("--size", type=int, default=64, help="width and height in pixels: 16, 32, 64, 128, 256")
-    where.add_argument(
-        "--n", "--pictures", type=int, help="at most so many, drawn by the seed (torchrun has a --n too)"
-    )
-    where.add_argument("--background", default="white", help="colour behind transparent pictures: a name or #rrggbb")
-    where.add_argument("--fit", default="crop", help="crop: the centre square; pad: all of it on the background")
-    where.add_argument("--channels", type=int, help="3, or 1 for grey; if not given 1 where all of a folder are grey")
-    where.add_argument("--white", type=float, help="the value that is white in pictures of more than 8 bits")
-    where.add_argument("--skip-bad", action="store_true", help="leave out files that cannot be read, and list them")
-    where.add_argument("--mirror", action="store_true", help="also show pictures mirrored: right for faces, not text")
-    of_text = "" if family == "flow" else ", of --networks text {}"
-    how = p.add_argument_group("training")
-    how.add_argument("--steps", type=int, default=5000, help="batches; a larger number extends a finished run")
-    how.add_argument("--minutes", type=float, help="stop after so many and save; the same command goes on")
-    how.add_argument("--batch", type=int, default=32, help="pictures a step, over all processes; memory grows with it")
-    how.add_argument("--seed", type=int, default=0, help="of everything random")
-    how.add_argument("--lr", type=float, help=f"Adam's learning rate; if not given 1e-3{of_text.format('2e-4')}")
-    how.add_argument("--width", type=int, help=f"channels at full resolution; if not given 32{of_text.format('64')}")
-    how.add_argument("--save-every", type=int, default=500, help="steps between checkpoints, each with a grid")
-    own = p.add_argument_group("networks and losses")
-    if family != "flow":
-        own.add_argument("--networks", default="book", help="book: the improved ones; text: the source text's")
-        z_dim = "128" if family == "gan" else "64" + of_text.format("128")
-        own.add_argument("--z-dim", type=int, help=f"length of the noise vector; if not given {z_dim}")
-    if family == "gan":
-        own.add_argument("--norm", default="batch", help="batch, or group: the same in any number of processes")
-        own.add_argument("--loss", help=f"one of {', '.join(LOSSES)}; if not given relativistic, of text sigmoid_bce")
-        own.add_argument(
-            "--r1", type=float, help="weight of the gradient penalties, larger is calmer; if not given 0.1, of text 0"
-        )
-        own.add_argument(
-            "--diff-augment", nargs="+", default=[], metavar="NAME", type=_policy,
-            help="colour, translation, cutout: what D is shown; for folders under about 10,000 pictures",
-        )  # fmt: skip
-    if family == "vae":
-        own.add_argument("--beta", type=float, default=1.0, help="weight of the KL; 1 is the bound on the likelihood")
-        own.add_argument("--sigma", type=_sigma, default="optimal", help="optimal, or a fixed number above 0")
-    machine = p.add_argument_group("machine")
-    machine.add_argument("--device", help="cpu, cuda, cuda:1, ...; if not given a GPU where there is one")
-    machine.add_argument("--threads", type=int, help="of torch on a CPU, if not given one a core; results depend on it")
-    machine.add_argument(
-        "--precision", choices=("float32", "bfloat16"), help="if not given the one the device is fast at"
-    )
-    machine.add_argument("--workers", type=int, help="processes that read a folder too large for memory; 0: none")
-    machine.add_argument("--memory", type=float, help="GB that pictures may take before they are streamed from disk")
-    machine.add_argument(
-        "--compile",
-        action="store_true",
-        help="run through torch.compile: it costs a start-up and gained nothing on the processors it was tried on",
-    )
-
-
-def add_sample(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """The command sample and its options."""
-    p = command(commands, "sample", "draw new pictures from a run", sample)
-    p.add_argument("folder", metavar="run", type=path, help="the run's folder")
-    p.add_argument("--n", type=int, default=64, help="how many; of --interpolate, how many rows")
-    p.add_argument("--seed", type=int, default=0, help="of the noise")
-    p.add_argument("--out", type=path, help="a .png, or with --each a folder; if not given beside the run's grids")
-    p.add_argument("--columns", type=int, default=8, help="pictures in a row")
-    p.add_argument("--solver-steps", type=int, default=20, help="of a flow: fewer are quicker and coarser")
-    what = p.add_mutually_exclusive_group()
-    what.add_argument("--interpolate", action="store_true", help="rows from one noise vector to another")
-    what.add_argument("--each", action="store_true", help="single files in a folder, at full size")
-    p.add_argument("--overwrite", action="store_true", help="replace what is there")
-    p.add_argument("--device", help="cpu, cuda, ...")
-
-
-def add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """The command evaluate and its options."""
-    p = command(commands, "evaluate", "measure a run", evaluate)
-    p.add_argument("folder", metavar="run", type=path, help="the run's folder")
-    p.add_argument("--data", help="pictures it has not seen, to compare with; if not given its own (shapes: new ones)")
-    p.add_argument("--trained-on", help="where the pictures that it was trained on now are, if they were moved")
-    p.add_argument(
-        "--features", metavar="NAME",
-        help="digits, shapes; inception, dinov2 (these fetch weights); none. If not given digits or shapes for a run "
-        "trained on them, else none",
-    )  # fmt: skip
-    p.add_argument("--n", type=int, default=500, help="samples drawn, and pictures compared with, at most")
-    p.add_argument("--seed", type=int, default=1, help="of samples and pictures")
-    p.add_argument("--json", action="store_true", help="print JSON")
-    p.add_argument("--workers", type=int, help="processes that read a folder too large for memory; 0: none")
-    p.add_argument("--memory", type=float, help="GB that pictures may take before they are streamed from disk")
-    p.add_argument("--device", help="cpu, cuda, ...")
-
-
-def _sigma(text: str) -> str | float:
-    return text if text == "optimal" else float(text)
-
-
-def _policy(text: str) -> str:
-    return "colour" if text == "color" else text
 
 
 def train(options: argparse.Namespace) -> int:
@@ -193,16 +23,13 @@ def train(options: argparse.Namespace) -> int:
     own_device = device(options)
     if options.minutes is not None and not 0 < options.minutes <= 1e6:
         raise RunError(f"--minutes {options.minutes:g}: it has to be above 0, up to 1,000,000")
-    names = {field.name for field in dataclasses.fields(Recipe)} & vars(options).keys()
-    settings = {name: getattr(options, name) for name in names}
-    if options.family == "gan":
-        settings["diff_augment"] = tuple(options.diff_augment)
-    recipe = Recipe(**settings)
+    settings = {field.name: getattr(options, field.name) for field in dataclasses.fields(Recipe)}
+    recipe = Recipe(**settings | {"diff_augment": tuple(options.diff_augment)})
     with distributed.joined() as own:
         run.train(
             recipe, options.out, own or own_device, options.save_every,
             options.precision and getattr(torch, options.precision), options.compile, options.workers,
-            memory(options), start=options.start, minutes=options.minutes,
+            memory(options), start=options.start, minutes=options.minutes, patience=options.patience,
         )  # fmt: skip
         if distributed.rank() == 0:
             folder = shlex.quote(str(options.out))
@@ -210,55 +37,13 @@ def train(options: argparse.Namespace) -> int:
     return 0
 
 
-def sample(options: argparse.Namespace) -> int:
-    """Draw pictures from a run into a grid or into files."""
-    at_least_one(options, "n", "columns", "solver_steps")
-    model, recipe = run.load(options.folder, device(options))
-    solver = {"steps": options.solver_steps} if recipe.family == "flow" else {}
-    kind = "interpolation" if options.interpolate else "samples"
-    out = options.out or options.folder / SAMPLES / (f"{kind}-seed-{options.seed}" + ("" if options.each else ".png"))
-    if out.exists() and not options.overwrite and (out.is_file() or any(out.iterdir())):
-        raise RunError(f"{out} is there already; --overwrite replaces it, --out names another")
-    if not options.each and out.suffix.lower() != ".png":
-        raise RunError(f"--out {out}: a grid is written as .png; --each writes single files into a folder")
-    if options.interpolate:
-        ends = run.noise(model, 2 * options.n, options.seed).unflatten(0, (options.n, 2))
-        x = plots.interpolated(lambda z: model.sample(z=z, **solver), ends, options.columns)
-        files.write_picture(out, plots.tile(x, options.columns))
-    elif options.each:
-        write_each(model, options.n, options.seed, out, solver)
-    else:
-        x = model.sample(options.n, seed=options.seed, **solver)
-        files.write_picture(out, plots.tile(x, options.columns))
-    print(out)
-    return 0
-
-
-def write_each(model: Model, n: int, seed: int, out: Path, solver: dict[str, int]) -> None:
-    """n samples as files 0.png, 1.png, ... of a folder, written as they come: memory does not grow with n."""
-    generator = torch.Generator(model.device()).manual_seed(seed)
-    with Progress(n, "pictures") as progress:
-        for first in range(0, n, AT_ONCE):
-            z = model.noise(min(AT_ONCE, n - first), generator)
-            for i, picture in enumerate(to_bytes(model.sample(z=z, **solver)), first):
-                files.write_picture(out / f"{i:0{len(str(n))}d}.png", plots.tile(picture.unsqueeze(0), 1))
-            progress.update(min(first + AT_ONCE, n))
-
-
 def evaluate(options: argparse.Namespace) -> int:
     """Measure a run, as a table or as JSON."""
     at_least_one(options, "n")
     result = evaluation.evaluate(
-        options.folder,
-        options.data,
-        options.n,
-        options.seed,
-        device(options),
-        options.features,
-        options.trained_on,
-        options.workers,
-        memory(options),
-    )
+        options.folder, options.data, options.n, options.seed, device(options), options.features, options.trained_on,
+        options.workers, memory(options), options.last,
+    )  # fmt: skip
     if options.json:
         print(files.as_json(result, indent=2))
         return 0
@@ -276,20 +61,3 @@ def evaluate(options: argparse.Namespace) -> int:
         if value is not None:
             print(f"{MEANS.get(name, name):28s}{shown(value):>12s}{shown(floor.get(name)):>12s}".rstrip())
     return 0
-
-
-def unknown(left: Sequence[str], options: argparse.Namespace) -> str:
-    """What is said of arguments that a command does not have.
-
-    Args:
-        left: those that its parser left over.
-        options: the others.
-    """
-    name = left[0].split("=")[0]
-    here = " ".join(filter(None, (options.command, getattr(options, "family", None))))
-    own = [family for family, names in OF_FAMILY.items() if name in names]
-    if options.command == "train" and own:
-        return f"{name} is an option of train {' and train '.join(own)}, {here} has none"
-    if options.command == "train" and name in ELSEWHERE:
-        return f"{name} is no option of {here}: {ELSEWHERE[name]}"
-    return f"unrecognized arguments of {here}: {' '.join(left)}"

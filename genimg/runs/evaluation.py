@@ -1,9 +1,10 @@
 """A run measured: its samples by the yardstick, its likelihood, its time."""
 
 import os
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,35 +15,45 @@ from genimg.data.stream import Stream
 from genimg.measure import features, oracle
 from genimg.measure.yardstick import (
     NEIGHBOURS,
-    Read,
     bits_per_dim,
     distances_to,
-    drawn,
     milliseconds_per_sample,
     yardstick,
 )
+from genimg.models.model import Model
+from genimg.runs.pictures import part, parted, some
 from genimg.runs.recipes import Recipe
-from genimg.runs.run import load
+from genimg.runs.run import config, load
 from genimg.system.errors import RunError, shown
+from genimg.system.progress import Progress, duration
+
+_T = TypeVar("_T")
+
+#: Samples that are drawn, and pictures that are measured, between two signs of progress.
+PART = 64
+#: Seconds from which on they are shown.
+LONG = 5.0
 
 
 def evaluate(
-    out: str | os.PathLike[str], source: str | None = None, n: int = 500, seed: int = 1,
+    of: str | os.PathLike[str] | Model, source: str | None = None, n: int = 500, seed: int = 1,
     device: torch.device | str | None = None, named_features: str | None = None, trained_on: str | None = None,
-    workers: int | None = None, memory: float | None = None,
+    workers: int | None = None, memory: float | None = None, last: bool = False,
 ) -> dict[str, Any]:  # fmt: skip
-    """Measure a run.
+    """Measure a run, with progress where it takes long.
 
     Args:
-        out: the run's folder.
-        source: pictures that the run has not seen, to compare with. None: of shapes new ones are drawn; else the
-            run's own pictures are compared with, the others standing for what it saw, and nothing is said of copies.
+        of: the run's folder, or its model as `genimg.train` and `genimg.load` give it.
+        source: pictures that the run has not seen, to compare with. None takes those that were held out, of shapes new
+            ones. Where none were, the run's own pictures are compared with, the others standing for what it saw, and
+            nothing is said of copies.
         n: samples, and pictures compared with, at most.
         seed: of both.
         named_features: what `features.load` knows by name, or "none". None takes those made for digits and shapes
-            where the run was trained on these, else none.
+            where the run was trained on these, else those for any pictures.
         trained_on: where the pictures that it was trained on are now; None: where they were.
         workers, memory: of a folder that streams, see `images.batches` and `folder.load`.
+        last: measure the last save instead of the best.
 
     Returns:
         dict of plain values: `run`, `family`, `data`, `seen` (names of pictures of `source` that were trained on and so
@@ -50,10 +61,16 @@ def evaluate(
         `milliseconds_per_sample`.
 
     Raises:
-        RunError: the pictures are not those that the run was trained on, or are all that it was; too few of them.
+        RunError: the pictures are not those that the run was trained on, or are all that it was; too few of them; a
+            model of no run.
         RunError, DataError: see `run.load`, `load_images` and `features.load`.
     """
-    model, recipe = load(out, device)
+    if isinstance(of, Model):
+        if of.run is None:
+            raise RunError("this model is of no run; genimg.diagnose(model, images) looks at its samples")
+        out, model, recipe = Path(of.run), of, config(of.run)
+    else:
+        out, (model, recipe) = Path(of), load(of, device, last)
     source, trained_on = (one and str(meant(one)) for one in (source, trained_on))
     own = source is None or source == recipe.data
     images, _ = _read(recipe, trained_on or recipe.data, recipe.n, recipe.seed, memory, workers)
@@ -62,22 +79,25 @@ def evaluate(
             f"the pictures in {shown(trained_on or recipe.data)} are not those that {out} was trained on: some came, "
             f"went or changed, or it is another folder. --trained-on names the folder that has them"
         )
-    train: Images | Read = images
+    train, test = parted(images, recipe)
     names: list[str] = []
     if own and recipe.data == SHAPES:
         test, names = _read(recipe, SHAPES, n, seed + 1_000_000)
     elif own:
-        train, test = _parted(images, n, seed)
+        if not recipe.held_out:
+            train, test = halves(images, n, seed)
+        test = some(test, n)
     else:
         test, names = _read(recipe, source or "", n, seed, memory=0)
     test = test if isinstance(test, Images) else Images(test.pixels_of(range(len(test))))
     if test.shape[1] != recipe.channels:
         raise RunError(f"{source} has {test.shape[1]} channels, the run {recipe.channels}")
+    few = min(n, len(train), len(test)) <= NEIGHBOURS
     if named_features is None:
-        named_features = recipe.data if recipe.data in (DIGITS, SHAPES) else "none"
+        named_features = recipe.data if recipe.data in (DIGITS, SHAPES) else "none" if few else features.ANY
     extractor = None if named_features == "none" else features.load(named_features)
-    samples = model.sample(n, seed=seed)
-    away = distances_to(train, torch.cat([samples.cpu(), test.floats()]))
+    samples = _sampled(model, n, seed)
+    away = distances_to(train, torch.cat([samples, test.floats()]))
     seen = (away[len(samples) :] == 0).nonzero().flatten().tolist()
     if len(seen) == len(test):
         raise RunError(
@@ -95,11 +115,38 @@ def evaluate(
     result: dict[str, Any] = {"run": str(out), "family": recipe.family, "data": source or recipe.data}
     result["seen"] = [names[i] for i in seen] if names else []  # of its own pictures they are what is there twice
     result |= yardstick(samples, train, test, extractor, kinds, away)
-    if own and recipe.data != SHAPES:
+    if own and recipe.data != SHAPES and not recipe.held_out:
         result["copies"] = result["rms_real"] = None  # all of them were seen
-    result["bits_per_dim"] = bits_per_dim(model, test[:n].floats(), seed)
-    result["milliseconds_per_sample"] = milliseconds_per_sample(model.sample, min(n, 64))
+    result["bits_per_dim"] = _bits_per_dim(model, test[:n].floats(), seed)
+    result["milliseconds_per_sample"] = milliseconds_per_sample(model.sample, min(n, PART))
     return result
+
+
+def _sampled(model: Model, n: int, seed: int) -> Tensor:
+    """What `model.sample(n, seed=seed)` draws, on the CPU."""
+    return torch.cat(_by_parts(lambda z: model.sample(z=z).cpu(), model.noise_for(n, seed), "samples"))
+
+
+def _bits_per_dim(model: Model, x: Tensor, seed: int) -> float | None:
+    """The mean of `yardstick.bits_per_dim`; None where there is none."""
+    if not hasattr(model, "bits_per_dim"):
+        return None
+    bits = _by_parts(lambda part: (bits_per_dim(model, part, seed) or 0.0) * len(part), x, "likelihood")
+    return sum(bits) / len(x)
+
+
+def _by_parts(function: Callable[[Tensor], _T], x: Tensor, label: str) -> list[_T]:
+    """The function of parts of x (N, ...); where it takes long, how long, and how far it is."""
+    first, *others = x.split(PART)
+    started = time.perf_counter()
+    found = [function(first)]
+    left = (time.perf_counter() - started) * len(others)
+    with Progress(len(x), label, left > LONG) as progress:
+        progress.say(f"{label}: {len(x):,} pictures, about {duration(left)}")
+        for part in others:
+            found.append(function(part))
+            progress.update(PART * len(found))
+    return found
 
 
 def _read(
@@ -117,23 +164,8 @@ def _read(
     return images, [str(file) for file in images.files]
 
 
-def _parted(images: Images | Stream, n: int, seed: int) -> "tuple[Part, Images]":
+def halves(images: Images | Stream, n: int, seed: int) -> tuple[Images | Stream, Images | Stream]:
     """(the others, n pictures): at most half of them, drawn by the seed."""
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
     n = min(n, len(images) // 2)
-    return Part(images, order[n:]), Images(torch.cat(list(drawn(images, order[:n].split(64)))))
-
-
-@dataclass
-class Part:
-    """Some of a set of pictures, read as they are drawn."""
-
-    images: Images | Read
-    index: Tensor
-
-    def __len__(self) -> int:
-        return len(self.index)
-
-    def batches(self, indices: Iterable[Tensor]) -> Iterator[Tensor]:
-        """uint8 (B, C, H, W) for each tensor of indices (B,)."""
-        return drawn(self.images, (self.index[one] for one in indices))
+    return part(images, order[n:]), part(images, order[:n])

@@ -3,32 +3,41 @@
 config.json            the recipe
 pictures.txt           what was read of the data and what was passed over
 checkpoint.pt          all that the next step depends on; checkpoint.previous.pt is the one before
-weights.safetensors    the averaged networks, for `sample`
+weights.safetensors    the averaged networks at the last save
+best.safetensors       those of the save whose samples came nearest to the pictures held out, which `sample` takes
+scores.json            how near they came at each save
 history.csv            means of the losses
+history.png            losses and distances, drawn
 samples/               data.png (what D or the encoder sees), then a grid each so often, always the same noise
 """
 
 import csv
 import dataclasses
 import io
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from genimg import plots
 from genimg.data.account import Account
 from genimg.models.model import Model
 from genimg.runs.recipes import Recipe
+from genimg.runs.scores import PART, Score, best
 from genimg.system import files
 from genimg.system.errors import RunError
+from genimg.training.history import History
 from genimg.training.loop import Training
 
 #: Names of files in a run's folder.
 CONFIG, CHECKPOINT, PREVIOUS = "config.json", "checkpoint.pt", "checkpoint.previous.pt"
 #: Names of files and of the folder of pictures in a run's folder.
 WEIGHTS, HISTORY, SAMPLES, PICTURES = "weights.safetensors", "history.csv", "samples", "pictures.txt"
+#: Names of files in a run's folder.
+BEST, CURVES = "best.safetensors", "history.png"
 #: What a checkpoint says that it is.
 FORMAT = "genimg checkpoint 1"
 #: What prints a line.
@@ -49,6 +58,31 @@ def read_config(out: Path) -> Recipe | None:
     except RunError as error:
         text = str(error)
         raise RunError(text if str(path) in text else f"{path}: {text}") from error
+
+
+def refuse_other(stored: Recipe, recipe: Recipe, out: Path) -> None:
+    """Hold a recipe to the one that a run was begun with.
+
+    Raises:
+        RunError: it differs in what may not differ, which is named.
+    """
+    differing, same = [], stored.fingerprint == recipe.fingerprint
+    # A folder may have been moved: what counts is what is in it.
+    free = {"steps", "fingerprint", "data", "skip_bad", "begun_from"}
+    free |= {"n", "background", "fit"} if same else {"held_out"}  # of other pictures other numbers are held out
+    for field in dataclasses.fields(Recipe):
+        before, now = getattr(stored, field.name), getattr(recipe, field.name)
+        if before != now and field.name not in free:
+            differing.append(f"--{field.name.replace('_', '-')} was {before}, is {now}")
+    if differing:
+        raise RunError(f"{out} was trained otherwise: {'; '.join(differing)}. Choose another --out, or the same again")
+    if not same:
+        raise RunError(
+            f"the pictures in {recipe.data} are not those that {out} was trained on: some came, went or changed. Bring "
+            f"them back, or go on with these in another --out by --from {shlex.quote(str(out))}"
+        )
+    if recipe.steps < stored.steps:
+        raise RunError(f"{out} was planned for {stored.steps:,} steps, more than --steps {recipe.steps:,}")
 
 
 def write_config(recipe: Recipe, out: Path) -> None:
@@ -131,10 +165,17 @@ def grid(training: Training, out: Path) -> Path:
     return out / SAMPLES / f"step-{training.step:07d}.png"
 
 
-def draw(training: Training, out: Path) -> None:
-    """The averaged weights, the table of losses, and last the grid."""
+def draw(training: Training, out: Path, scores: Sequence[Score], x: Tensor | None = None) -> None:
+    """The averaged weights, the table of losses and its figure, and last the grid.
+
+    Args:
+        scores: of the saves so far.
+        x: samples of which the first are the grid's, where they are drawn already.
+    """
     write_results(training, out)
-    files.write_picture(grid(training, out), plots.tile(training.model.sample(64, seed=0), 8))
+    files.write_picture(out / CURVES, sheet(training.history, scores))
+    x = training.model.sample(PART, seed=0) if x is None else x
+    files.write_picture(grid(training, out), plots.tile(x[:PART], 8))
 
 
 def write_results(training: Training, out: Path) -> None:
@@ -147,6 +188,50 @@ def write_results(training: Training, out: Path) -> None:
     table.writerow(["step", *history.values])
     table.writerows(zip(history.steps, *history.values.values(), strict=True))
     files.write_text(out / HISTORY, text.getvalue())
+
+
+def read_history(out: Path) -> History:
+    """The table of losses.
+
+    Raises:
+        RunError: it is none.
+    """
+    path = out / HISTORY
+    try:
+        names, *rows = csv.reader(io.StringIO(path.read_text("utf-8"))) if path.exists() else [["step"]]
+        steps = [int(row[0]) for row in rows]
+        return History({name: [float(row[i]) for row in rows] for i, name in enumerate(names) if i}, steps)
+    except (OSError, ValueError, IndexError, csv.Error) as error:
+        raise RunError(f"{path} is no table of losses ({error})") from error
+
+
+def write_best(training: Training, out: Path) -> None:
+    """The averaged weights, as the best so far."""
+    training.finish()
+    files.write_weights(out / BEST, published(training.model))
+
+
+def sheet(history: History, scores: Sequence[Score]) -> np.ndarray:
+    """A figure of the losses, and beside them of the distances with their floor: (H, W, 3) in [0, 1], the same whatever
+    matplotlib is set to."""
+    from matplotlib import style
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with style.context("default"):
+        figure = Figure(figsize=(10.0, 3.6), layout="constrained")
+        canvas = FigureCanvasAgg(figure)
+        losses, *distances = figure.subplots(1, 2 if scores else 1, squeeze=False)[0]
+        plots.curves(history, ax=losses)
+        for ax in distances:
+            steps = [score.step for score in scores]
+            ax.plot(steps, [score.distance for score in scores], "o-", label="samples")
+            ax.plot(steps, [score.floor for score in scores], "--", label="training pictures")
+            ax.plot(best(scores).step, best(scores).distance, "*", ms=14, label="the best")
+            ax.set(xlabel="step", ylabel="distance to pictures held out", yscale="log")
+            ax.legend()
+        canvas.draw()
+        return np.asarray(canvas.buffer_rgba())[..., :3] / 255
 
 
 def published(model: Model) -> dict[str, Tensor]:

@@ -1,8 +1,11 @@
-"""A recipe's pictures."""
+"""A recipe's pictures: those that are trained on, and those that are held out to measure by."""
 
 import dataclasses
 import os
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from genimg.data.images import SOURCES, Images, fingerprint
 from genimg.data.sources import load_images, unmistakable
@@ -10,14 +13,20 @@ from genimg.data.stream import Stream
 from genimg.runs.recipes import Recipe
 from genimg.system.errors import RunError
 
+#: Of how many pictures one is held out, and the least and the most that are, where nothing is said.
+SHARE, LEAST, MOST = 10, 50, 2000
+#: Fewer than this say nothing: then none is held out.
+TOO_FEW = 8
+
 
 def load_pictures(
     recipe: Recipe, workers: int | None = None, memory: float | None = None
 ) -> tuple[Images | Stream, Recipe]:
-    """The recipe's pictures, and the recipe with their channels, their white and their fingerprint.
+    """The recipe's pictures, and the recipe with their channels, their white, how many are held out, and their
+    fingerprint.
 
     Raises:
-        RunError: options of folders for a built-in source.
+        RunError: options of folders for a built-in source; more held out than a third.
         DataError: see `load_images`.
     """
     options: dict[str, Any] = {}
@@ -34,5 +43,34 @@ def load_pictures(
         raise RunError(
             f"--channels {recipe.channels}: {recipe.data} has {channels}; only folders can be read otherwise"
         )
+    held_out = to_hold_out(len(images)) if recipe.held_out is None else recipe.held_out
+    if held_out > len(images) // 3:
+        raise RunError(f"--held-out {held_out}: of {len(images):,} pictures a third at most, {len(images) // 3:,}")
     white = account.white if account else None
-    return images, dataclasses.replace(recipe, channels=channels, white=white, fingerprint=fingerprint(images))
+    found = dataclasses.replace(recipe, channels=channels, white=white, held_out=held_out)
+    return images, dataclasses.replace(found, fingerprint=fingerprint(images))
+
+
+def to_hold_out(n: int) -> int:
+    """How many of n pictures are held out: every tenth, at least 50, at most 2,000; never more than a third."""
+    held_out = min(max(n // SHARE, LEAST), MOST, n // 3)
+    return held_out if held_out >= TOO_FEW else 0
+
+
+def parted(images: Images | Stream, recipe: Recipe) -> tuple[Images | Stream, Images | Stream]:
+    """(those that are trained on, those that are held out), drawn by the recipe's seed."""
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(recipe.seed))
+    held_out, rest = order.split([recipe.held_out or 0, len(images) - (recipe.held_out or 0)])
+    return part(images, rest) if recipe.held_out else images, part(images, held_out)
+
+
+def part(images: Images | Stream, index: Tensor) -> Images | Stream:
+    """The pictures at an index (M,), in the order in which they lie."""
+    index = index.sort().values
+    return images[index] if isinstance(images, Images) else images.part(index.tolist())
+
+
+def some(images: Images | Stream, n: int, seed: int = 0) -> Images:
+    """At most n of the pictures, drawn by the seed, in memory."""
+    index = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:n]
+    return images[index] if isinstance(images, Images) else Images(images.pixels_of(index.tolist()))

@@ -18,6 +18,8 @@ from genimg.system.errors import RunError
 FAMILIES = ("gan", "vae", "flow")
 #: Family -> settings that the others do not have.
 OWN = {"gan": ("norm", "loss", "r1", "diff_augment"), "vae": ("beta", "sigma")}
+#: Steps between two saves.
+SAVE_EVERY = 500
 #: The book's networks, or those of the source text.
 NETWORKS = ("book", "text")
 
@@ -31,6 +33,7 @@ class Recipe:
         data: a source of `load_images`, as text.
         size, channels: of the pictures; None takes 1 channel where all of a folder are grey, else 3.
         n: how many pictures at most; None takes all (of shapes 10,000).
+        held_out: how many of them are not trained on, but measured by; None takes what `pictures.to_hold_out` says.
         steps, batch, seed: of the training. batch counts pictures over all processes.
         networks: "book" (upsampling, no batch norm in the discriminator) or "text" (the source text's).
         norm: of a GAN's generator among the book's networks: "batch" or "group".
@@ -51,8 +54,9 @@ class Recipe:
     size: int = 64
     channels: int | None = None
     n: int | None = None
-    steps: int = 2000
-    batch: int = 64
+    held_out: int | None = None
+    steps: int = 5000
+    batch: int = 32
     seed: int = 0
     networks: str = "book"
     norm: str = "batch"
@@ -129,6 +133,7 @@ class Recipe:
             "size": (_whole(self.size) and self.size in sizes, f"one of {', '.join(map(str, sizes))}"),
             "channels": (self.channels is None or _whole(self.channels) and self.channels in (1, 3), "1 or 3"),
             "n": (self.n is None or _whole(self.n, 1), "a whole number of at least 1"),
+            "held-out": (self.held_out is None or _whole(self.held_out, 0), "a whole number, 0 for none"),
             "steps": (_whole(self.steps, 1, 10**9), "a whole number from 1 to 1,000,000,000"),
             "batch": (_whole(self.batch, 2, 65536), "a whole number from 2 to 65,536"),
             "seed": (_whole(self.seed, 0, 2**31), "a whole number from 0 to 2,147,483,648"),

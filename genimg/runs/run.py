@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import shlex
 import time
 from pathlib import Path
 
@@ -11,18 +10,17 @@ from torch import Tensor
 
 from genimg import plots
 from genimg.data.account import title
-from genimg.data.images import Images
 from genimg.data.sources import meant
-from genimg.data.stream import Stream
 from genimg.models.model import Model, has_batch_norm, start_averages
-from genimg.runs import advice, kept
-from genimg.runs.kept import CHECKPOINT, CONFIG, HISTORY, PREVIOUS, SAMPLES, WEIGHTS, Echo
-from genimg.runs.pictures import load_pictures
-from genimg.runs.recipes import Recipe
+from genimg.runs import advice, estimate, kept
+from genimg.runs.kept import BEST, CHECKPOINT, CONFIG, HISTORY, PREVIOUS, SAMPLES, WEIGHTS, Echo
+from genimg.runs.pictures import load_pictures, parted, some
+from genimg.runs.recipes import SAVE_EVERY, Recipe
+from genimg.runs.scores import Scores, best, samples
 from genimg.system import distributed, files
 from genimg.system.device import seed_everything
 from genimg.system.errors import RunError
-from genimg.system.progress import Progress, duration
+from genimg.system.progress import Progress
 from genimg.system.signals import Stop
 from genimg.training.loop import Training
 from genimg.training.measures import MEASURES
@@ -48,30 +46,33 @@ class Stopped(Exception):
 
 
 def train(
-    recipe: Recipe, out: str | os.PathLike[str], device: torch.device | str | None = None, save_every: int = 500,
+    recipe: Recipe, out: str | os.PathLike[str], device: torch.device | str | None = None, save_every: int = SAVE_EVERY,
     dtype: torch.dtype | None = None, compiled: bool = False, workers: int | None = None, memory: float | None = None,
     echo: Echo = print, start: str | os.PathLike[str] | None = None, minutes: float | None = None,
+    patience: int | None = None,
 ) -> Model:  # fmt: skip
     """Train a recipe in a folder, or go on with it.
 
     Args:
         recipe: a `Recipe`, not yet completed.
         out: the folder.
-        save_every: steps between two saves, each with a grid of samples. It changes nothing in the result.
+        save_every: steps between two saves, each with a grid of samples and a `scores.Score`, the best of which is
+            kept. It changes nothing in the weights.
         dtype: of the networks' computations; None takes the one that the device is fast at.
         compiled: run the networks through torch.compile where that works.
         workers, memory: of a folder that streams, see `images.batches` and `folder.load`.
         echo: function that prints a line.
         start: folder of another run, from whose weights this one starts.
         minutes: stop after so many, as on Ctrl-C.
+        patience: stop after so many saves none of which was better than one before.
 
     Returns:
-        the trained model.
+        the trained model, as it is after the last step.
 
     Raises:
         RunError, DataError: see there.
         Diverged: the losses stopped being finite; the last good checkpoint is there.
-        Stopped: on Ctrl-C or SIGTERM, or after `minutes`, after saving.
+        Stopped: on Ctrl-C or SIGTERM, after `minutes` or without `patience`, after saving.
     """
     out, started = Path(out), time.perf_counter()
     first = distributed.rank() == 0
@@ -86,10 +87,14 @@ def train(
     if first:
         echo(str(images.account))
     recipe = dataclasses.replace(recipe, begun_from=str(start or "") if before is None else before)
+    account, (images, held_out) = images.account, parted(images, recipe)
+    if patience is not None and (patience < 1 or not recipe.held_out):
+        why = "no pictures are held out to measure by" if patience >= 1 else "it has to be at least 1"
+        raise RunError(f"--patience {patience}: {why}")
     if len(images) < 2:
         raise RunError(f"{recipe.data} has one picture: a generator needs more to learn from")
     if stored:
-        _refuse_other(stored, recipe, out)
+        kept.refuse_other(stored, recipe, out)
     elif any((out / name).exists() for name in (CHECKPOINT, PREVIOUS, WEIGHTS, HISTORY, SAMPLES)):
         raise RunError(f"{out} holds files of something else and no {CONFIG}; choose another --out")
     seed_everything(recipe.seed)
@@ -104,44 +109,48 @@ def train(
     kept.restore(training, out, recipe, echo)
     if start is not None and before is None:
         kept.start_from(training, Path(start))
+    if first:
+        echo(estimate.planned(model, recipe, len(images)))
     until = None if minutes is None else started + 60 * minutes
+    scores = Scores(images, held_out, out, training.step, patience)
     if first:
         _make(out)
         with files.locked(out):
             kept.write_config(recipe, out)
-            kept.write_account(images.account, out)
-            _run(training, images, recipe, out, save_every, until, echo)
+            kept.write_account(account, out)
+            _run(training, scores, recipe, out, save_every, until, echo)
     else:
-        _run(training, images, recipe, out, save_every, until, lambda line: None)
+        _run(training, scores, recipe, out, save_every, until, lambda line: None)
     return model
 
 
 def _run(
-    training: Training, images: Images | Stream, recipe: Recipe, out: Path, save_every: int, until: float | None,
-    echo: Echo,
-) -> None:  # fmt: skip
+    training: Training, scores: Scores, recipe: Recipe, out: Path, save_every: int, until: float | None, echo: Echo
+) -> None:
     first = distributed.rank() == 0
     begun = training.step
     if first and begun == 0:
-        files.write_picture(out / SAMPLES / "data.png", plots.tile(_some_of(images, recipe.seed), 8))
+        files.write_picture(out / SAMPLES / "data.png", plots.tile(some(scores.train, 64, recipe.seed), 8))
     if begun >= recipe.steps:
         echo(f"{out} has done its {recipe.steps:,} steps; a larger --steps goes on from there")
         if first:
             kept.write_results(training, out)
-    if first and begun and _draws(begun, recipe.steps, save_every) and not kept.grid(training, out).exists():
-        kept.draw(training, out)  # killed after the checkpoint of this step
     label = f"{recipe.family} on {title(recipe.data)}"
     with Stop(HEARD if first else None) as stop, Progress(recipe.steps, label, first, MEASURES) as progress:
         progress.begin(begun)
+        if first and begun and _draws(begun, recipe.steps, save_every) and not kept.grid(training, out).exists():
+            _look(training, scores, out, _scores(begun, recipe, save_every), progress)  # killed after its checkpoint
+        if begun < recipe.steps:
+            _stop_if_over(scores, training)
         training.tell = lambda diagnosis: progress.say(f"warning: {advice.on_command_line(diagnosis)}")
         saved = time.perf_counter()
         while training.step < recipe.steps:
             if training.step == begun + 2:
-                warm = time.perf_counter()
+                warm = progress.seconds()
             means = training.advance()
             progress.update(training.step, means)
             if training.step == begun + 10:
-                _tell_time(progress, training, save_every, (time.perf_counter() - warm) / 8)
+                _tell_time(progress, training, save_every, (progress.seconds() - warm) / 8)
             last, over = training.step == recipe.steps, until is not None and time.perf_counter() > until
             # Several processes have to agree on stopping, and meet only where they read their losses.
             meet = distributed.size() == 1 or means is not None
@@ -152,10 +161,12 @@ def _run(
                 if first:
                     kept.save(training, out)
                 saved = time.perf_counter()
+            scored = _scores(training.step, recipe, save_every)
             if draws and first:
                 if stopping:
                     progress.say(f"saved at step {training.step:,}; now the samples are drawn")
-                kept.draw(training, out)
+                with progress.aside():
+                    _look(training, scores, out, scored, progress)
                 progress.log(training.step)
                 saved = time.perf_counter()
             if stopping:
@@ -166,6 +177,39 @@ def _run(
                 )
             if last:  # after saving: whatever goes wrong in looking, the run is kept
                 training.diagnose()
+            elif scored:
+                _stop_if_over(scores, training)
+
+
+def _look(training: Training, scores: Scores, out: Path, scored: bool, progress: Progress) -> None:
+    """Measure the samples of a save, keep its weights where it is the best, and draw it."""
+    x = None
+    if scored:
+        training.finish()
+        x = samples(training.model)
+        score = scores.add(training.step, x)
+        if score is best(scores.rows):
+            kept.write_best(training, out)
+        progress.say(f"{progress.label}: {scores.told(score)}")
+    kept.draw(training, out, scores.rows, x)
+
+
+def _stop_if_over(scores: Scores, training: Training) -> None:
+    """All processes stop where the first one, which measures, has lost its patience."""
+    if scores.patience is not None and distributed.any_true(scores.over()):
+        found = (
+            f": nothing better than step {best(scores.rows).step:,} for {scores.since_best()} saves"
+            if scores.rows
+            else ""
+        )
+        raise Stopped(
+            f"stopped at step {training.step:,} of {training.steps:,}{found}; a larger --patience, or none, goes on", 0
+        )
+
+
+def _scores(step: int, recipe: Recipe, save_every: int) -> bool:
+    """Whether the samples of a step are measured: at saves, and not where Ctrl-C happens to fall."""
+    return bool(recipe.held_out) and (step % save_every == 0 or step == recipe.steps)
 
 
 def _draws(step: int, steps: int, save_every: int) -> bool:
@@ -173,40 +217,28 @@ def _draws(step: int, steps: int, save_every: int) -> bool:
     return step % save_every == 0 or step == steps or step in EARLY
 
 
-def _some_of(images: Images | Stream, seed: int) -> Tensor:
-    """Up to 64 of the pictures, uint8 (N, C, H, W), drawn by the seed."""
-    index = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))[:64]
-    return images.pixels_of(index.tolist()) if isinstance(images, Stream) else images.pixels[index]
-
-
 def _tell_time(progress: Progress, training: Training, save_every: int, seconds: float) -> None:
     """After some steps of so many seconds each: what all of them will take, where that is worth a line."""
     left = training.steps - training.step
     if left * seconds > 30:
         grid = next(n for n in range(training.step, training.steps + 1) if _draws(n, training.steps, save_every))
-        progress.say(expected(seconds, training.steps, left, grid - training.step))
+        memory = estimate.memory_gb(training.device)
+        progress.say(estimate.expected(seconds, training.steps, left, grid - training.step, memory))
 
 
-def expected(seconds: float, steps: int, left: int, to_grid: int) -> str:
-    """What steps of so many seconds each will take: all that are left, and those to the next grid of samples."""
-    each = f"{seconds:.1f} s" if seconds >= 1 else f"{1000 * seconds:.0f} ms"
-    return (
-        f"{each} a step: {steps:,} steps in about {duration(left * seconds)}, "
-        f"the next samples in {duration(to_grid * seconds)}"
-    )
-
-
-def load(out: str | os.PathLike[str], device: torch.device | str | None = None) -> tuple[Model, Recipe]:
+def load(
+    out: str | os.PathLike[str], device: torch.device | str | None = None, last: bool = False
+) -> tuple[Model, Recipe]:
     """The model of a run, from its weights alone, ready for `sample`, and its recipe.
+
+    Args:
+        last: the weights of the last save, instead of those of the best.
 
     Raises:
         RunError: no run there, or files that are broken, foreign or not finite.
     """
-    out = Path(out)
-    recipe = kept.read_config(out)
-    if recipe is None:
-        raise RunError(f"{out} is no run of genimg: there is no {CONFIG} in it")
-    path = out / WEIGHTS
+    out, recipe = Path(out), config(out)
+    path = out / (WEIGHTS if last or not (out / BEST).exists() else BEST)
     if not path.exists():
         raise RunError(f"{out} has no {WEIGHTS} yet; train it further")
     weights = files.read_weights(path)
@@ -218,31 +250,25 @@ def load(out: str | os.PathLike[str], device: torch.device | str | None = None) 
         model.load_state_dict(kept.with_rest(model, weights))
     except (RuntimeError, KeyError) as error:
         raise RunError(f"{path} does not belong to {out / CONFIG}: {str(error).splitlines()[-1].strip()}") from error
+    model.run = str(out)
     return model, recipe
+
+
+def config(out: str | os.PathLike[str]) -> Recipe:
+    """The recipe of a run.
+
+    Raises:
+        RunError: no run there, or one that cannot be read.
+    """
+    recipe = kept.read_config(Path(out))
+    if recipe is None:
+        raise RunError(f"{out} is no run of genimg: there is no {CONFIG} in it")
+    return recipe
 
 
 def noise(model: Model, n: int, seed: int) -> Tensor:
     """What `model.sample(z=...)` makes n pictures of."""
     return model.noise(n, torch.Generator(model.device()).manual_seed(seed))
-
-
-def _refuse_other(stored: Recipe, recipe: Recipe, out: Path) -> None:
-    differing, same = [], stored.fingerprint == recipe.fingerprint
-    # A folder may have been moved: what counts is what is in it.
-    free = {"steps", "fingerprint", "data", "skip_bad", "begun_from"} | ({"n", "background", "fit"} if same else set())
-    for field in dataclasses.fields(Recipe):
-        before, now = getattr(stored, field.name), getattr(recipe, field.name)
-        if before != now and field.name not in free:
-            differing.append(f"--{field.name.replace('_', '-')} was {before}, is {now}")
-    if differing:
-        raise RunError(f"{out} was trained otherwise: {'; '.join(differing)}. Choose another --out, or the same again")
-    if not same:
-        raise RunError(
-            f"the pictures in {recipe.data} are not those that {out} was trained on: some came, went or changed. Bring "
-            f"them back, or go on with these in another --out by --from {shlex.quote(str(out))}"
-        )
-    if recipe.steps < stored.steps:
-        raise RunError(f"{out} was planned for {stored.steps:,} steps, more than --steps {recipe.steps:,}")
 
 
 def _make(out: Path) -> None:

@@ -56,6 +56,16 @@ def fast_dtype(device: torch.device | str) -> torch.dtype:
     return torch.bfloat16 if has else torch.float32
 
 
+def not_taken() -> str | None:
+    """A line on an Apple GPU that is there but is taken only when asked for; None where there is none, or a better one.
+
+    What it computes has been compared with a processor's nowhere yet: GENIMG_DEVICE=mps pytest tests/test_gpu.py does.
+    """
+    if torch.cuda.is_available() or not torch.backends.mps.is_available():
+        return None
+    return "the Apple GPU here is not used, as nobody has yet compared what it computes; --device mps tries it"
+
+
 def precision_name(device: torch.device | str) -> str:
     """Either "float32" or "bfloat16": what `fast_dtype` takes on the device."""
     return str(fast_dtype(device)).removeprefix("torch.")

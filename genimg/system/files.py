@@ -16,6 +16,9 @@ from torch import Tensor
 
 from genimg.system.errors import RunError
 
+#: What stands in every picture that this package draws.
+MARK = b"Software\0genimg"
+
 
 def write(path: str | os.PathLike[str], content: bytes, keep: str | None = None) -> None:
     """Write bytes to a new file beside `path`, then rename it: at any moment the old or the new content is there.
@@ -62,7 +65,7 @@ def _finite(content: object) -> object:
 
 
 def write_picture(path: str | os.PathLike[str], sheet: np.ndarray) -> None:
-    """`write` of an array (H, W, 3) in [0, 1] as PNG, which `is_own_picture` tells from others."""
+    """`write` of an array (H, W, 3) in [0, 1] as PNG, with the `MARK`."""
     from PIL import Image, PngImagePlugin
 
     buffer, info = io.BytesIO(), PngImagePlugin.PngInfo()
@@ -72,13 +75,15 @@ def write_picture(path: str | os.PathLike[str], sheet: np.ndarray) -> None:
 
 
 def is_own_picture(path: str | os.PathLike[str]) -> bool:
-    """Whether `write_picture` wrote the file, so that what was drawn is not taken for data.
+    """Whether it has the `MARK` at its beginning or its end, so that what was drawn is not taken for data.
 
     Raises:
         OSError: it cannot be read.
     """
     with open(path, "rb") as file:
-        return b"tEXtSoftware\0genimg" in file.read(100)
+        start = file.read(2000)
+        file.seek(max(0, os.path.getsize(path) - 2000))
+        return MARK in start + file.read()
 
 
 def write_tensors(path: str | os.PathLike[str], content: object, keep: str | None = None) -> None:

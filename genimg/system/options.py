@@ -1,12 +1,14 @@
 """What the commands of the command line share: how they look, and options held to their rules."""
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from genimg.system.device import not_taken
 from genimg.system.errors import RunError
 
 
@@ -14,7 +16,7 @@ class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFo
     """Says the default where there is one to say."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        return action.help if action.default in (None, False, []) else super()._get_help_string(action)
+        return action.help if action.default in (None, False, [], ()) else super()._get_help_string(action)
 
 
 def command(
@@ -69,6 +71,8 @@ def device(options: argparse.Namespace) -> torch.device | None:
     if getattr(options, "threads", None):
         torch.set_num_threads(min(options.threads, 1024))
     if options.device is None:
+        if line := not_taken():
+            print(line, file=sys.stderr)
         return None
     try:
         asked = torch.device(options.device)

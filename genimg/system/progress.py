@@ -4,7 +4,8 @@ import re
 import sys
 import textwrap
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 
 from genimg.system.notebook import in_notebook
 
@@ -65,6 +66,17 @@ class Progress:
         elif now - self.shown > pause(now - self.started):
             self.log(step)
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """What is done in here is no part of the steps, whose duration is told."""
+        began = time.perf_counter()
+        yield
+        self.started += time.perf_counter() - began
+
+    def seconds(self) -> float:
+        """What the steps took so far, without what was done aside."""
+        return time.perf_counter() - self.started
+
     def log(self, step: int) -> None:
         """A line in a log, where neither bar nor notebook shows the state."""
         self.step, self.shown = max(step, self.step), time.perf_counter()
@@ -87,7 +99,7 @@ class Progress:
             print(self._line(), file=sys.stderr)
 
     def _line(self) -> str:
-        seconds, done = time.perf_counter() - self.started, self.step - self.first
+        seconds, done = self.seconds(), self.step - self.first
         if self.step < self.total:
             left = f", {duration(seconds / done * (self.total - self.step))} to go" if done else ""
             state = f"step {self.step:,} of {self.total:,}, {duration(seconds)}{left}"

@@ -70,6 +70,10 @@ class Training:
         self.stream: Generator[Tensor | tuple[Tensor, Tensor], None, None] | None = None
         self.watch = diagnostics.Watch(model, steps, pairs=batch * max(every // EVERY, 1))
 
+    def __repr__(self) -> str:
+        pictures = f"{len(self.images):,} pictures"
+        return f"Training({self.model!r}, {pictures}, step {self.step:,} of {self.steps:,}, batch {self.batch})"
+
     def advance(self) -> dict[str, float] | None:
         """One batch. Returns the means of the losses where they are read back (each `every` steps), else None.
 

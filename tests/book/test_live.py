@@ -1,6 +1,7 @@
 """Figures that live on the site: what goes into a notebook, what is exported, what the page is made of."""
 
 import base64
+import gzip
 import json
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from torch import nn
 import genimg
 from genimg import gan, live, vae
 from genimg.models.model import start_averages
+from genimg.system import browser
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "book" / "_ext"))
 import live as extension
@@ -141,6 +143,18 @@ def test_a_velocity_has_two_inputs(figure):
     assert len(made.settings["noise"]) == 40
 
 
+class OfTwo(nn.Module):
+    """Knows how many pictures it was exported with."""
+
+    def forward(self, z):
+        return z.reshape(len(z), 1, -1)
+
+
+def test_a_module_that_fixes_the_number_of_pictures_is_refused(figure):
+    with pytest.raises(ValueError, match="one number of pictures only"):
+        live.live("sliders", {}, {"decoder": (OfTwo(), {"z": torch.randn(2, 5)})})
+
+
 def test_sliders_name_latents(figure):
     made = live.sliders(small_vae(z_dim=4), {"first": 2, "second": 0})
     assert made.settings["latents"] == [("first", 2), ("second", 0)]
@@ -211,7 +225,8 @@ def test_node_need_not_be_on_the_machine(monkeypatch, tmp_path):
     modules = extension.install(said.append)
     if said and "npm could not" in said[0]:
         pytest.skip("the index of npm cannot be reached")
-    assert (modules / "onnxruntime-web" / "dist" / extension.RUNTIME[0]).exists()
+    source, packed = browser.runtime(modules)
+    assert "InferenceSession" in source and gzip.decompress(packed).startswith(b"\0asm")
 
 
 def test_without_npm_the_site_says_so_and_goes_without(monkeypatch, tmp_path):
@@ -223,7 +238,7 @@ def test_without_npm_the_site_says_so_and_goes_without(monkeypatch, tmp_path):
 
 
 def test_front_end_packages_are_pinned_by_hash_and_name_no_host():
-    lock = json.loads((extension.SOURCES / "package-lock.json").read_text("utf-8"))
+    lock = json.loads((browser.SOURCES / "package-lock.json").read_text("utf-8"))
     packages = {name: package for name, package in lock["packages"].items() if name}
     assert len(packages) > 5
     for name, package in packages.items():

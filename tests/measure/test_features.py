@@ -165,7 +165,7 @@ def test_broken_weights_are_one_clear_error(broken, tmp_path):
 
 @pytest.mark.parametrize("source", ["digit", "", None, 3, "mnist"])
 def test_an_unknown_source_is_named(source):
-    with pytest.raises(DataError, match="digits, shapes, inception, dinov2"):
+    with pytest.raises(DataError, match="digits, shapes, gabor, inception, dinov2"):
         features.load(source)
     with pytest.raises(DataError, match="digits and shapes"):
         features.train(source)

@@ -7,11 +7,12 @@ import shlex
 from pathlib import Path
 
 import pytest
+from torch.distributed import run as torchrun
 
 import genimg
 from genimg.__main__ import main, parser
 from genimg.models import gan
-from genimg.runs import advice, commands
+from genimg.runs import advice, parsers
 from genimg.runs.recipes import FAMILIES, OWN, Recipe
 from genimg.system.errors import RunError
 from genimg.training.diagnostics import Diagnosis
@@ -20,7 +21,7 @@ PACKAGE = Path(genimg.__file__).parent
 
 
 def test_the_help_names_every_loss():
-    assert set(commands.LOSSES) == gan.LOSSES.keys()
+    assert set(parsers.LOSSES) == gan.LOSSES.keys()
 
 
 def options_of(p):
@@ -40,15 +41,27 @@ def test_the_help_of_a_family_has_its_own_options_only(family, capsys):
     with pytest.raises(SystemExit):
         main(["train", family, "--help"])
     shown = set(re.findall(r"--[a-z][a-z0-9-]*", capsys.readouterr().out.split("what to change first")[0]))
-    others = set().union(*commands.OF_FAMILY.values()) - set(commands.OF_FAMILY.get(family, ()))
+    others = set().union(*parsers.OF_FAMILY.values()) - set(parsers.OF_FAMILY.get(family, ()))
     assert shown == {name for name in OPTIONS[family] if name.startswith("--")}
     assert not shown & others
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_torchrun_passes_every_option_on(family, capsys):
+    """It takes the beginning of its own options for them, and is asked about words that are meant for the script."""
+    launcher = ["--standalone", "--nproc_per_node=2", "-m", "genimg", "train", family]
+    for name in sorted(OPTIONS[family] - {"--n"}):
+        assert torchrun.parse_args([*launcher, name, "1"]).training_script_args[-2:] == [name, "1"]
+    with pytest.raises(SystemExit):
+        torchrun.parse_args([*launcher, "--n", "1"])
+    assert "--n could match" in capsys.readouterr().err  # so its help names --pictures
+    assert parser().parse_args(["train", family, "--data", "a", "--out", "b", "--pictures", "5"]).n == 5
 
 
 FOREIGN = [
     (family, option)
     for family in FAMILIES
-    for option in sorted(set().union(*commands.OF_FAMILY.values()) - set(commands.OF_FAMILY.get(family, ())))
+    for option in sorted(set().union(*parsers.OF_FAMILY.values()) - set(parsers.OF_FAMILY.get(family, ())))
 ]
 
 
@@ -86,8 +99,12 @@ def texts(folder):
                 yield path, node.value
 
 
+#: Options that are not for the reader of a message, or of pip.
+OF_PIP_AND_NPM = {"--upgrade", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "--fetch-retries"}
+
+
 def test_every_option_that_a_message_names_is_there():
-    known = set().union(*OPTIONS.values()) | set(commands.ELSEWHERE) | {"--upgrade"}
+    known = set().union(*OPTIONS.values()) | set(parsers.ELSEWHERE) | OF_PIP_AND_NPM
     for room in ("runs", "data", "training", "system"):
         for path, text in texts(PACKAGE / room):
             named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*[a-z0-9]", text))
@@ -114,7 +131,7 @@ def test_cures_can_be_typed(name):
     assert set(re.findall(r"--[a-z][a-z0-9-]*", cure)) <= set().union(*(OPTIONS[family] for family in FAMILIES))
 
 
-@pytest.mark.parametrize("command", ["train", "sample", "evaluate", "record", "claims"])
+@pytest.mark.parametrize("command", ["train", "sample", "evaluate", "page", "record", "claims"])
 def test_what_takes_less_memory_are_options_of_the_command(command):
     named = set(re.findall(r"--[a-z][a-z0-9-]*", advice.LESS_MEMORY[command]))
     there = set.intersection(*(OPTIONS[family] for family in FAMILIES)) if command == "train" else OPTIONS[command]

@@ -111,6 +111,11 @@ ARGUMENTS = {
     "sigma nan": (with_(VAE, "--sigma", "nan"), ["optimal or a number above 0"]),
     "sigma text": (with_(VAE, "--sigma", "learned"), ["--sigma", "--help"]),
     "beta -1": (with_(VAE, "--beta=-1"), ["from 0"]),
+    "held-out -1": (with_(NEW, "--held-out=-1"), ["--held-out -1", "0 for none"]),
+    "held-out too many": (with_(NEW, "--held-out", "34"), ["--held-out 34", "a third at most, 33"]),
+    "patience 0": (with_(NEW, "--patience", "0"), ["--patience 0", "at least 1"]),
+    "patience, none held out": (with_(NEW, "--patience", "2", "--held-out", "0"), ["--patience 2", "held out"]),
+    "held-out otherwise": (with_(MORE, "--held-out", "5"), ["--held-out was 33, is 5"]),
     "seed -1": (with_(NEW, "--seed=-1"), ["from 0"]),
     "seed huge": (with_(NEW, "--seed", str(10**30)), ["2,147,483,648"]),
     "width 0": (with_(NEW, "--width", "0"), ["from 4"]),
@@ -199,7 +204,8 @@ ARGUMENTS = {
     "sample, a file as folder": (with_(SAMPLE, "--each", "--out", "file", "--overwrite"), ["cannot be written"]),
     "sample onto a folder": (with_(SAMPLE, "--out", "run", "--overwrite"), ["--out run"]),
     "sample below a file": (with_(SAMPLE, "--out", "file/grid.png"), ["cannot be written"]),
-    "sample, both": (with_(SAMPLE, "--each", "--interpolate"), ["not allowed with", "--help"]),
+    "sample, both": (with_(SAMPLE, "--walk", "a.gif", "--interpolate"), ["not allowed with", "--help"]),
+    "sample, scale 0": (with_(SAMPLE, "--scale", "0"), ["--scale 0", "from 1 to 64"]),
     "evaluate nothing": (["evaluate", "nowhere"], ["is no run of genimg"]),
     "evaluate 0": (["evaluate", "run", "--n", "0"], ["from 1 to 100,000"]),
     "evaluate, other data": (["evaluate", "run", "--data", "nowhere"], ["neither a folder nor one of digits"]),
@@ -412,11 +418,15 @@ WEIGHTS = {
 }
 
 
+@pytest.mark.parametrize("file", ["weights.safetensors", "best.safetensors"])
 @pytest.mark.parametrize("name", WEIGHTS)
-def test_hostile_weights(name, here, capsys):
+def test_hostile_weights(name, file, here, capsys):
     change, words = WEIGHTS[name]
-    change(here / "run" / "weights.safetensors")
-    assert_refused(SAMPLE, words, here, capsys)
+    if name == "gone":
+        (here / "run" / "best.safetensors").unlink()
+        file = "weights.safetensors"
+    change(here / "run" / file)
+    assert_refused([*SAMPLE, *(["--last"] if file == "weights.safetensors" else [])], words, here, capsys)
     assert not (here / "the-code-ran").exists()
 
 

@@ -14,9 +14,10 @@ from PIL import Image
 
 from genimg.__main__ import main
 from genimg.data.sources import load_images
-from genimg.runs import kept
-from genimg.runs.run import expected
+from genimg.runs import kept, run
+from genimg.runs.estimate import expected
 from genimg.system import files
+from genimg.training.loop import Training
 
 DIGITS = ["--data", "digits", "--size", "8", "--n", "60", "--batch", "4", "--threads", "1"]
 GAN = ["train", "gan", *DIGITS, "--width", "4"]
@@ -119,8 +120,27 @@ def test_the_first_grids_come_early(tmp_path):
 
 
 def test_what_the_steps_will_take_in_words():
-    assert expected(1.3, 20_000, 19_990, 40) == "1.3 s a step: 20,000 steps in about 7.2 h, the next samples in 52 s"
-    assert expected(0.021, 5_000, 4_990, 490).startswith("21 ms a step: 5,000 steps in about 2 min, ")
+    said = "1.3 s a step: 20,000 steps in about 7.2 h, the next samples in 52 s; 1.2 GB of memory"
+    assert expected(1.3, 20_000, 19_990, 40, 1.21) == said
+    assert expected(0.021, 5_000, 4_990, 490, 1.0).startswith("21 ms a step: 5,000 steps in about 2 min, ")
+
+
+def test_saves_are_no_part_of_the_time_that_a_step_is_said_to_take(tmp_path, capsys, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+
+    def slow(work, seconds):
+        def slowly(*arguments):
+            clock[0] += seconds
+            return work(*arguments)
+
+        return slowly
+
+    monkeypatch.setattr(Training, "advance", slow(Training.advance, 1.0))
+    monkeypatch.setattr(run, "samples", slow(run.samples, 500.0))
+    arguments = ["train", "vae", *DIGITS, "--width", "4", "--steps", "50", "--save-every", "9"]
+    assert main([*arguments, "--out", str(tmp_path / "a")]) == 0
+    assert "1.0 s a step: 50 steps in about 40 s, " in capsys.readouterr().err
 
 
 def test_another_run_starts_from_the_weights_of_one(tmp_path, capsys):

@@ -6,13 +6,13 @@ Runs where BOOK_SITE names a built site, as .ci/run does: BOOK_SITE=_build/html 
 import gzip
 import os
 import re
-import shutil
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from browsers import BROWSERS, FLAGS, find_browser
 
 if not os.environ.get("BOOK_SITE"):
     pytest.skip("BOOK_SITE names no built site", allow_module_level=True)
@@ -20,8 +20,6 @@ if not os.environ.get("BOOK_SITE"):
 SITE = Path(os.environ["BOOK_SITE"]).resolve()
 PAGES = sorted(page.relative_to(SITE).as_posix() for page in SITE.rglob("*.html") if "_static" not in page.parts)
 CHAPTERS = [page for page in PAGES if page.startswith("book/")]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-sync"
 WIDTHS = {"phone": 360, "desktop": 1440}
 
 
@@ -53,11 +51,6 @@ def address():
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
-
-
-def find_browser():
-    """Where a browser is installed; None where there is none."""
-    return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,7 @@
 """How far a run is, in words."""
 
+import time
+
 import pytest
 
 from genimg.system.progress import Progress, duration, pause
@@ -25,3 +27,15 @@ def test_a_log_says_how_far_it_is(capsys):
     first, last = capsys.readouterr().err.splitlines()
     assert first.startswith("a run: step 7 of 100, ") and first.endswith("| loss 0.5")
     assert last.startswith("a run: step 8 of 100, ")
+
+
+def test_what_is_done_aside_is_not_told_as_time_of_the_steps(capsys, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+    with Progress(10, "a run") as progress:
+        clock[0] = 2.0
+        with progress.aside():
+            clock[0] = 500.0
+        assert progress.seconds() == 2.0
+        progress.update(10)
+    assert capsys.readouterr().err.splitlines()[-1] == "a run: 10 steps in 2 s (200.0 ms each)"

@@ -1,48 +1,27 @@
-// What all explorers share: models, labelled controls, pictures, words for screen readers, motion.
+// What all live pages share: models, labelled controls, pictures, words for screen readers, motion.
 
-const HERE = new URL(".", import.meta.url);
-
-/** Bytes of a gzipped file, whether or not the host has already unpacked it. */
-async function gunzip(response) {
-  const bytes = await response.arrayBuffer();
+/** Bytes as they were before gzip, or as they are where they have been unpacked already. */
+export async function gunzip(bytes) {
   const [first, second] = new Uint8Array(bytes, 0, 2);
   if (first !== 0x1f || second !== 0x8b) return bytes;
   return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
 }
 
-async function get(url) {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`${url.pathname}: ${response.status}`);
-  return response;
-}
-
-let runtime;
-
-/** onnxruntime-web with its WebAssembly: fetched once, when the first model is wanted. */
-function loadRuntime() {
-  runtime ??= (async () => {
-    const [ort, wasm] = await Promise.all([
-      import(new URL("ort/ort.wasm.bundle.min.mjs", HERE)),
-      get(new URL("ort/ort-wasm-simd-threaded.wasm.gz", HERE)).then(gunzip),
-    ]);
-    ort.env.wasm.wasmBinary = wasm;
-    ort.env.wasm.numThreads = 1; // more would need headers that static hosts cannot set
-    return ort;
-  })();
-  return runtime;
+/** onnxruntime-web, ready to run: its module, with its WebAssembly as bytes. */
+export function ready(ort, wasm) {
+  ort.env.wasm.wasmBinary = wasm;
+  ort.env.wasm.numThreads = 1; // more would need headers that static hosts cannot set
+  return ort;
 }
 
 /**
  * A model as a function of its inputs.
- * @param {string} file the model's name under models/
+ * @param {object} ort from `ready`
+ * @param {ArrayBuffer} bytes the model in ONNX
  * @returns {Promise<(inputs: Object<string, [Float32Array, number[]]>) => Promise<Float32Array>>}
  *   takes each input's values and shape, gives the first output's values
  */
-export async function loadModel(file) {
-  const [ort, bytes] = await Promise.all([
-    loadRuntime(),
-    get(new URL(`models/${file}`, HERE)).then((response) => response.arrayBuffer()),
-  ]);
+export async function modelOf(ort, bytes) {
   const session = await ort.InferenceSession.create(new Uint8Array(bytes), { executionProviders: ["wasm"] });
   return async (inputs) => {
     const feeds = {};
@@ -169,8 +148,9 @@ export function sheet(width, height, label) {
 }
 
 /**
- * Runs `work` once now and, if asked again meanwhile, once more afterwards: fast drags never queue up.
- * The milliseconds that each run took are kept in `redraws.times` (the last hundred).
+ * Runs `work` once now and, if asked again meanwhile, once more afterwards: fast drags never queue up. Work that takes
+ * long may ask, by the function that it is given, whether it is no longer wanted.
+ * The milliseconds that each run took are kept in `redraws.times` (the last hundred); `redraws.busy` asks.
  */
 export function redraws(work) {
   let busy = false;
@@ -185,7 +165,7 @@ export function redraws(work) {
       do {
         again = false;
         const started = performance.now();
-        await work();
+        await work(() => again);
         run.times.push(performance.now() - started);
         if (run.times.length > 100) run.times.shift();
       } while (again);
@@ -194,6 +174,7 @@ export function redraws(work) {
     }
   };
   run.times = [];
+  run.busy = () => busy;
   return run;
 }
 

