@@ -31,8 +31,11 @@ class Placed(Protocol):
         """Where its weights are."""
 
 
-#: Neighbours in the balls of density and coverage, and of precision and recall.
+#: Neighbours in the balls of density and coverage (Naeem et al. 2020).
 NEIGHBOURS = 5
+
+#: Neighbours in the balls of precision and recall (Kynkaanniemi et al. 2019).
+FEW_NEIGHBOURS = 3
 
 
 #: Training pictures that are held at once.
@@ -97,7 +100,7 @@ def yardstick(
 def in_features(fake: Tensor, real: Tensor) -> dict[str, float]:
     """Distances and shares between two sets of features, (n, d) each: dict of floats."""
     kernel = metrics.kernel_distance(fake, real)
-    precision, recall = metrics.precision_recall(real, fake, NEIGHBOURS)
+    precision, recall = metrics.precision_recall(real, fake, FEW_NEIGHBOURS)
     density, coverage = metrics.density_coverage(real, fake, NEIGHBOURS)
     return {
         "fd": metrics.frechet_distance(fake, real), "kd": kernel.value, "kd_se": kernel.standard_error,
