@@ -265,7 +265,8 @@ def compare(
         tell: function that prints a line, or None.
         after: function (family, seed, model) that is called with each model once it is trained, or None.
         at_length: as a record does it: choose each family's learning rate first, in a fifth of the seconds (see
-            `choose`), and measure the flow's samples with fewer passes too (see `by_passes`).
+            `choose`); solve the flow's likelihood with 80 steps too (else with 40); and measure its samples with fewer
+            passes too (see `by_passes`).
 
     Returns:
         (results, samples): variant -> list of scores, one a seed; a score is a dict of numbers: those of
@@ -315,7 +316,7 @@ def compare(
             more["passes"] = evaluations(20, "heun") if family == "flow" else 1
             if after:
                 after(family, seed, model)
-            more |= likelihoods(model, seen, unseen, seed)
+            more |= likelihoods(model, seen, unseen, seed, 4 if at_length else 2)
             if rates:
                 more |= {"lr": rates[family]} | {f"FD at lr {lr:g}": fd for lr, fd in tried[family].items()}
             if rates and isinstance(model, Flow):
