@@ -188,6 +188,28 @@ def test_citations_stand_on_references(path):
     assert papers_in(*cells_of(load(path), "markdown")) <= listed
 
 
+def misdated(listed, text):
+    """Citations `[Names YEAR](address)` whose year is not the one that the list gives: "Names YEAR, listed as YEAR"."""
+    years = {link: year for year, link in re.findall(r"(\d{4})[a-z]?\. \[[^\]]+\]\((\S+?)\)", listed)}
+    cited = re.findall(r"\[([^\]\[]*?(\d{4})[a-z]?)\]\((https?://\S+?)\)", text)
+    return [f"{name}, listed as {years[link]}" for name, year, link in cited if years.get(link, year) != year]
+
+
+@each_chapter
+def test_citations_carry_the_year_of_references(path):
+    listed = "\n".join(cells_of(load(BOOK / "references.ipynb"), "markdown"))
+    assert not misdated(listed, "\n".join(cells_of(load(path), "markdown")))
+
+
+def test_a_citation_with_another_year_is_found():
+    listed = "- A. Body, 2021. [A title](https://arxiv.org/abs/2101.00001). For this."
+    assert misdated(listed, "As [Body 2021](https://arxiv.org/abs/2101.00001) say.") == []
+    said = (
+        "As [Body et al. 2022](https://arxiv.org/abs/2101.00001) say, and [Other 2020](https://arxiv.org/abs/2001.1)."
+    )
+    assert misdated(listed, said) == ["Body et al. 2022, listed as 2021"]
+
+
 def test_citations_of_the_package_stand_on_references():
     listed = papers_in(*cells_of(load(BOOK / "references.ipynb"), "markdown"))
     cited = {path.name: papers_in(path.read_text("utf-8")) - listed for path in sorted(ROOT.glob("genimg/**/*.py"))}

@@ -1,15 +1,33 @@
-// Brings explorers to life when they come near the window. Until then a page fetches nothing but this file.
+// Brings explorers to life when they come near the window. Until then a page fetches nothing but this file. One that is
+// near from the first has a button instead: nobody who only opens a page pays for a model.
 
+let first = true;
 const near = new IntersectionObserver(
   (entries) => {
     for (const { isIntersecting, target } of entries) {
       if (!isIntersecting) continue;
       near.unobserve(target);
-      open(target);
+      if (first) offer(target);
+      else open(target);
     }
+    first = false;
   },
   { rootMargin: "300px" },
 );
+
+function offer(explorer) {
+  const button = document.createElement("button");
+  button.textContent = "Bring the figure to life (loads 4 MB)";
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    button.textContent = "Loading";
+    await open(explorer);
+    button.remove();
+    explorer.querySelector(".stage :is(input, button)")?.focus();
+  });
+  explorer.querySelector(".stage").append(button);
+  explorer.dataset.state = "offered";
+}
 
 async function open(explorer) {
   const stage = explorer.querySelector(".stage");

@@ -54,6 +54,10 @@ def settings_of(explorer):
     return json.loads(explorer.locator("script[type='application/json']").text_content())
 
 
+def fetched(page):
+    return page.evaluate("performance.getEntriesByType('resource').map(e => e.name)")
+
+
 def settled(page):
     """Waits for two frames, in which whatever was asked for has been drawn."""
     page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
@@ -82,9 +86,30 @@ def test_posters_show_without_javascript(browser, address, kind):  # noqa: F811
 
 def test_nothing_is_loaded_before_the_reader_comes_near(visit):  # noqa: F811
     page = visit("book/vae.html")
-    loaded = page.evaluate("performance.getEntriesByType('resource').map(e => e.name)")
+    loaded = fetched(page)
     assert any(name.split("?")[0].endswith("live/mount.mjs") for name in loaded)
     assert not [name for name in loaded if "ort" in name.split("/") or name.endswith((".onnx", "kit.mjs"))]
+
+
+@pytest.mark.parametrize("width", [360, 1440])
+def test_a_model_on_the_first_screen_waits_to_be_asked(visit, width):  # noqa: F811
+    page = visit("book/index.html", width)
+    explorer = page.locator(".explorer").first
+    assert explorer.get_attribute("data-state") in (("offered",) if width > 600 else ("offered", None))
+    assert not [url for url in fetched(page) if url.endswith((".onnx", ".wasm.gz", "kit.mjs"))]
+    explorer.scroll_into_view_if_needed()
+    if width > 600:
+        button = explorer.get_by_role("button", name="Bring the figure to life")
+        assert button.bounding_box()["y"] + button.bounding_box()["height"] <= 900, "below the first screen"
+        button.click()
+    page.wait_for_function("document.querySelector('.explorer').dataset.state == 'live'", timeout=60_000)
+    assert explorer.get_by_role("slider").first.is_visible()
+    assert explorer.get_by_role("button", name="Bring the figure to life").count() == 0
+    size = page.evaluate(
+        "performance.getEntriesByType('resource').filter(e => e.name.includes('/live/')).map(e => e.encodedBodySize)"
+    )
+    assert round(sum(size) / 1e6) == 4  # as the button says
+    assert not visit.problems
 
 
 def test_pages_without_explorers_load_no_module():
