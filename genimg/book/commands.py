@@ -23,7 +23,7 @@ def add_record(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     p.add_argument("--seeds", type=int, default=3, help="runs a variant")
     p.add_argument(
         "--seconds", type=float,
-        help="of families: training time of each, in place of size, width, steps and batch (digits 90, shapes 120)",
+        help="of families: training time of each, in place of size, width, steps and batch (digits 35, shapes 60)",
     )  # fmt: skip
     p.add_argument("--source", choices=("digits", "shapes"), help="of families: only these pictures")
     p.add_argument("--minutes", type=float, default=9.0, help="of gpu: for all its parts")
@@ -65,9 +65,11 @@ def record(options: argparse.Namespace) -> int:
         print(options.out / f"{gpu.NAME}.json")
         return 1 if failed else 0
     if options.experiment == "families":
-        for source in [options.source] if options.source else families.CONTENDERS:
+        for source in [options.source] if options.source else families.RECORDED:
             seconds = options.seconds or families.SECONDS[source]
-            results, samples = families.compare(source, options.seeds, seconds, device=where)
+            results, samples = families.compare(
+                families.RECORDED[source], options.seeds, seconds, device=where, at_length=True
+            )
             name = f"{options.name or options.experiment}-{source}"
             records.write(name, records.command_line(), results, samples, started, where, options.out)
             print(options.out / f"{name}.json")

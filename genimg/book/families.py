@@ -3,31 +3,55 @@
 `python -m genimg record families` runs the comparison at length and keeps it; the chapter on quality runs a short one.
 """
 
+import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import interpolate
 
 from genimg.book import experiments
 from genimg.book.experiments import fitted_codes
 from genimg.book.records import Results
-from genimg.data.images import DIGITS, SHAPES, Images
+from genimg.data.images import DIGITS, SHAPES, Images, to_bytes, to_floats
 from genimg.data.sources import load_images
-from genimg.measure import features
+from genimg.measure import features, metrics
+from genimg.measure.features import Extractor
 from genimg.measure.yardstick import bits_per_dim, milliseconds_per_sample, yardstick
 from genimg.models import vae
 from genimg.models.flow import Flow
 from genimg.models.gan import GAN
+from genimg.models.likelihood import LEVELS, independent_pixels, to_levels
 from genimg.models.model import Model
-from genimg.models.ode import evaluations
+from genimg.models.ode import SOLVERS, carry, evaluations, integrate
 from genimg.system.device import seed_everything
 from genimg.training.loop import Training, fit
 
+#: The digits as they are, 8x8 pixels of 17 grey levels. "digits" are the same, enlarged to 16x16 pixels of 8 bits.
+NATIVE = "digits 8x8"
+
+
+def native_gan(size: int, channels: int, d_width: int, **options: Any) -> GAN:
+    """A GAN for small maps, whose discriminator looks at them once before it halves them."""
+    judge = nn.Sequential(
+        nn.Conv2d(channels, d_width, 3, padding=1), nn.LeakyReLU(0.2),
+        nn.Conv2d(d_width, 2 * d_width, 4, stride=2, padding=1), nn.LeakyReLU(0.2),
+        nn.Flatten(), nn.Linear(2 * d_width * (size // 2) ** 2, 1), nn.Flatten(0),
+    )  # fmt: skip
+    return GAN(size, channels, discriminator=judge, **options)
+
+
 #: Source -> name of a family -> (class, its options, pictures in a batch). Widths make the parameters of one source
-#: agree to a tenth; learning rates and batches are the best of those tried for each.
-CONTENDERS: dict[str, dict[str, tuple[type[Model], dict[str, Any], int]]] = {
+#: agree to a tenth. Learning rates are out of `RATES`, see `choose`.
+CONTENDERS: dict[str, dict[str, tuple[Callable[..., Model], dict[str, Any], int]]] = {
+    NATIVE: {
+        "GAN": (native_gan, dict(size=8, channels=1, z_dim=32, width=64, d_width=64, max_width=128, lr=2e-3), 16),
+        "VAE": (vae.VAE, dict(size=8, channels=1, z_dim=16, width=64, max_width=96, lr=2e-3, levels=17), 32),
+        "flow": (Flow, dict(size=8, channels=1, width=25, max_width=100, lr=2e-3, levels=17), 32),
+    },
     "digits": {
         "GAN": (GAN, dict(size=16, channels=1, z_dim=32, width=64, d_width=64, max_width=128, lr=2e-3), 16),
         "VAE": (vae.VAE, dict(size=16, channels=1, z_dim=16, width=32, max_width=128, lr=2e-3), 32),
@@ -40,8 +64,21 @@ CONTENDERS: dict[str, dict[str, tuple[type[Model], dict[str, Any], int]]] = {
     },
 }
 
-#: Seconds of training of each model in the record of a source.
-SECONDS = {"digits": 90.0, "shapes": 120.0}
+#: What the command records, and the source that it stands for.
+RECORDED = {DIGITS: NATIVE, SHAPES: SHAPES}
+
+#: Seconds of training of each model in a record.
+SECONDS = {DIGITS: 35.0, SHAPES: 60.0}
+
+#: Learning rates that a record tries for each family.
+RATES = (1e-3, 2e-3, 4e-3)
+
+#: Passes through the network that a record draws a flow's samples with, and the ways to spend them.
+PASSES = (4, 8, 16, 40)
+WAYS = ("Euler", "Heun", "Heun, last step Euler")
+
+#: Deviations of a decoder that are tried when one is fitted anew.
+SIGMAS = np.geomspace(0.01, 1.0, 60).tolist()
 
 #: A VAE's decoder fed with draws from a mixture fitted to the codes of the training pictures, instead of the prior.
 FITTED = "VAE, fitted codes"
@@ -50,17 +87,32 @@ FITTED = "VAE, fitted codes"
 REAL = "real pictures"
 
 
-def build(source: str, family: str) -> Model:
+def build(source: str, family: str, **changes: Any) -> Model:
     """A fresh model of a family for a source, drawn from torch's global generator."""
-    cls, options, _ = CONTENDERS[source][family]
-    return cls(**options)
+    make, options, _ = CONTENDERS[source][family]
+    return make(**options | changes)
 
 
 def load(source: str) -> tuple[Images, Images]:
     """(train, test) of a comparison: always the same pictures, 500 of them unseen."""
-    if source == DIGITS:
-        return load_images("genimg:digits", 16).split(test=500, seed=0)
-    return experiments.pictures(32), experiments.pictures(32, 500, seed=1)
+    if source == SHAPES:
+        return experiments.pictures(32), experiments.pictures(32, 500, seed=1)
+    return load_images("genimg:digits", 8 if source == NATIVE else 16).split(test=500, seed=0)
+
+
+def levels_of(source: str) -> int:
+    """Grey levels of a source's pictures."""
+    return 17 if source == NATIVE else LEVELS
+
+
+def finished(source: str, x: Tensor) -> Tensor:
+    """Samples (N, C, H, W) as they are measured: rounded to the grey levels that the data have, and 8x8 digits enlarged
+    to 16x16 just as the "digits" are."""
+    x = to_levels(x.detach().cpu().float(), levels_of(source))
+    if source != NATIVE:
+        return x
+    large = interpolate(to_bytes(x).float(), (16, 16), mode="bicubic", antialias=True)
+    return to_floats(large.round().clamp(0, 255))
 
 
 def parameters(model: nn.Module) -> int:
@@ -91,47 +143,155 @@ def steps_within(
     return max(1, round(timed * seconds / (clock(device) - started)))
 
 
+def fit_within(
+    seconds: float, model: Model, train: Images, batch: int, seed: int, device: torch.device | str
+) -> int:  # fmt: skip
+    """Train for so many seconds, see `clock`; the number of steps, and with it the course of the learning rate, follows
+    what the steps so far have taken. Returns how many they were."""
+    run = Training(model, train, 100, batch, seed, device, half_life=1000)
+    started = clock(device)
+    while run.step < run.steps:
+        run.advance()
+        if run.step % 25 == 0:
+            run.steps = max(run.step, round(run.step * seconds / (clock(device) - started)))
+            run.half_life = run.steps * batch / 20
+    run.finish()
+    return run.step
+
+
+def choose(
+    source: str, seconds: float, device: torch.device | str, tell: Callable[[str], object] | None = print
+) -> dict[str, dict[float, float]]:
+    """Family -> learning rate -> FD of its samples, after so many seconds of training with seed 0.
+
+    The pictures compared with are neither trained on nor among the unseen ones of `load`: of the digits, 297 of the
+    training pictures are put aside; of the shapes, 500 are drawn for this.
+    """
+    train, _ = load(source)
+    if source == SHAPES:
+        aside = experiments.pictures(32, 500, seed=2)
+    else:
+        train, aside = train[:1000], train[1000:]
+    extractor = features.load(SHAPES if source == SHAPES else DIGITS)
+    reference = extractor(finished(source, aside.floats()))
+    found: dict[str, dict[float, float]] = {}
+    for family, (_, _, batch) in CONTENDERS[source].items():
+        found[family] = {}
+        for lr in RATES:
+            seed_everything(0)
+            model = build(source, family, lr=lr)
+            fit_within(seconds, model, train, batch, 0, device)
+            x = finished(source, model.sample(len(aside), seed=1))
+            found[family][lr] = metrics.frechet_distance(extractor(x), reference)
+        if tell:
+            tell(f"{family}: " + ", ".join(f"lr {lr:g} FD {fd:.3g}" for lr, fd in found[family].items()))
+    return found
+
+
+def by_passes(
+    model: Flow, way: str, passes: int, source: str, extractor: Extractor, test: Images, seed: int
+) -> float:  # fmt: skip
+    """FD of a flow's samples that took about so many passes through its network each, by one of `WAYS`; as many as the
+    pictures they are compared with."""
+    z, velocity = model.noise_for(len(test), seed), model.velocity_of()
+    with torch.no_grad():
+        if way == "Euler":
+            x = carry(velocity, z, passes, "euler")
+        elif way == "Heun":
+            x = integrate(velocity, z, passes // SOLVERS["heun"], "heun")
+        else:
+            x = carry(velocity, z, passes // SOLVERS["heun"], "heun")
+    return metrics.frechet_distance(extractor(finished(source, x)), extractor(test))
+
+
+def likelihoods(model: Model, seen: Tensor, unseen: Tensor, seed: int, more: int = 4) -> dict[str, float]:
+    """Bits per dimension of unseen pictures and of training pictures, each (N, C, H, W) in [-1, 1].
+
+    Returns:
+        dict of floats. `bits_per_dim`: of the unseen ones; `bits_seen`: of the others. Of a VAE, bounds with the sigma
+        that training found (`sigma`), and `bits_refitted` and `bits_seen_refitted`, where each half of the pictures is
+        scored with the sigma that is best on the other half. Of a flow, `bits_settled`: with so many times the solver's
+        steps, by which its error is seen. Of a GAN nothing.
+    """
+    bits = bits_per_dim(model, unseen, seed)
+    if bits is None:
+        return {}
+    scores = {"bits_per_dim": bits, "bits_seen": bits_per_dim(model, seen, seed) or math.nan}
+    if isinstance(model, vae.VAE):
+        scores["sigma"] = model.scale().item()
+        for name, x in (("bits_refitted", unseen), ("bits_seen_refitted", seen)):
+            scores[name] = refitted(bits_by_sigma(model, x, SIGMAS, seed))
+    else:
+        scores["bits_settled"] = bits_per_dim(model, unseen, seed, steps=20 * more) or math.nan
+    return scores
+
+
+@torch.no_grad()
+def bits_by_sigma(model: vae.VAE, x: Tensor, sigmas: Sequence[float], seed: int) -> Tensor:
+    """Bits per dimension of each picture by the ELBO with one draw of z, for each deviation of the decoder: (S, N)."""
+    x = x.to(model.device())
+    mu, logvar = model.encode(x)
+    noise = torch.randn(mu.shape, generator=torch.Generator().manual_seed(seed)).to(mu)
+    mean = model.decode(vae.reparameterise(mu, logvar, noise))
+    kl = vae.kl_to_standard_normal(mu, logvar).sum(1)
+    return torch.stack([
+        vae.bits_per_dim(model.log_probability(x, mean, sigma) - kl, model.dims) for sigma in sigmas
+    ])  # fmt: skip
+
+
+def refitted(bits: Tensor) -> float:
+    """Mean bits with the sigma that is best on the other half of the pictures: (S, N) -> float."""
+    halves = bits.chunk(2, dim=1)
+    chosen = [own[other.mean(1).argmin()].sum().item() for own, other in (halves, halves[::-1])]
+    return sum(chosen) / bits.shape[1]
+
+
 def compare(
     source: str, seeds: int | Iterable[int] = 3, seconds: float | None = None,
-    steps: dict[str, int] | None = None, n: int = 500, n_likelihood: int = 200,
+    steps: dict[str, int] | None = None, n: int = 500, n_likelihood: int = 128,
     device: torch.device | str | None = None, tell: Callable[[str], object] | None = print,
-    after: Callable[[str, int, Model], object] | None = None,
+    after: Callable[[str, int, Model], object] | None = None, at_length: bool = False,
 ) -> tuple[Results, dict[str, Tensor]]:  # fmt: skip
     """Train each family with each seed, and measure them with one yardstick.
 
     Args:
-        source: "digits" (16x16) or "shapes" (32x32, the kinds of `experiments.KINDS`).
+        source: `NATIVE`, "digits" (16x16) or "shapes" (32x32, the kinds of `experiments.KINDS`).
         seeds: how many; they are 0, 1, 2, ...; or a list of them.
-        seconds: of training for each, see `clock`; or
+        seconds: of training for each, see `fit_within`; or
         steps: name of a family -> how many steps, which makes the comparison deterministic.
         n: samples, and real pictures that they are compared with.
-        n_likelihood: unseen pictures whose likelihood is bounded.
+        n_likelihood: unseen pictures whose likelihood is bounded, and training pictures beside them.
+        device: where they are trained; None takes the GPU where there is one.
         tell: function that prints a line, or None.
         after: function (family, seed, model) that is called with each model once it is trained, or None.
+        at_length: as a record does it: choose each family's learning rate first, in a fifth of the seconds (see
+            `choose`); solve the flow's likelihood with 80 steps too (else with 40); and measure its samples with fewer
+            passes too (see `by_passes`).
 
     Returns:
         (results, samples): variant -> list of scores, one a seed; a score is a dict of numbers: those of
-        `measure.yardstick` (and the text `features`), `parameters`, `steps`, `seconds`, `passes` through the network
-        and `milliseconds_per_sample`, and `bits_per_dim` where the family has it. Variants are the families, `FITTED`
-        and `REAL`. Samples: the first 16 of the first seed.
+        `measure.yardstick` (and the text `features`), `parameters`, `steps`, `seconds`, `passes` through the network,
+        `milliseconds_per_sample`, and `likelihoods` where the family has them; with `at_length`, `lr`, "FD at lr ..."
+        of those tried and "FD, (way), (passes)". Variants are the families, `FITTED` and `REAL`, which has the bits of
+        two codes that know no generator: `bits_uniform` (all levels as probable) and `bits_independent` (see
+        `independent_pixels`). Samples: the first 16 of the first seed.
     """
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    train, test = load(source)
-    extractor, kinds = features.load(source), experiments.KINDS if source == SHAPES else None
-    contenders = CONTENDERS[source]
-    if not steps:
-        assert seconds is not None, "compare takes seconds, or steps"
-        steps = {
-            family: steps_within(seconds, build(source, family), train, batch, device)
-            for family, (_, _, batch) in contenders.items()
-        }
-    results: Results = {name: [] for name in [*contenders, FITTED, REAL]}
+    given, _ = load(source)  # what is trained on
+    train, test = load(DIGITS if source == NATIVE else source)  # the same pictures, as they are measured
+    extractor = features.load(SHAPES if source == SHAPES else DIGITS)
+    kinds = experiments.KINDS if source == SHAPES else None
+    assert steps or seconds is not None, "compare takes seconds, or steps"
+    tried = choose(source, (seconds or 0.0) / 5, device, tell) if at_length else {}
+    rates = {family: min(fds, key=fds.__getitem__) for family, fds in tried.items()}
+    results: Results = {name: [] for name in [*CONTENDERS[source], FITTED, REAL]}
     samples = {REAL: test.floats()[:16]}
-    unseen = test[:n_likelihood].floats()
+    levels = levels_of(source)
+    seen, unseen = (to_levels(part[:n_likelihood].floats(), levels) for part in load(source))
 
     def score(name: str, sample: Callable[..., Tensor], seed: int, **more: float) -> None:
-        x = sample(n, seed=1000 + seed).cpu()
-        found = yardstick(x, train, test, extractor, kinds)
+        x = finished(source, sample(n, seed=1000 + seed))
+        found = yardstick(x, train, test, extractor, kinds, within=experiments.WITHIN)
         time_taken = milliseconds_per_sample(sample)
         scored: dict[str, Any] = {key: float(v) for key, v in found.items() if isinstance(v, int | float)} | more
         scored |= {"fd_floor": found["floor"]["fd"], "milliseconds_per_sample": time_taken}
@@ -143,25 +303,40 @@ def compare(
             tell(f"{name}, seed {seed}: " + ", ".join(numbers))
 
     for seed in range(seeds) if isinstance(seeds, int) else seeds:
-        for family, (_, _, batch) in contenders.items():
+        for family, (_, _, batch) in CONTENDERS[source].items():
             seed_everything(seed)
-            model = build(source, family)
+            model = build(source, family, **({"lr": rates[family]} if rates else {}))
             started = clock(device)
-            fit(model, train, steps[family], batch, seed, device, label=f"{family}, seed {seed}")
-            more = dict(parameters=parameters(model), steps=steps[family], seconds=clock(device) - started)
+            if steps:
+                done = steps[family]
+                fit(model, given, done, batch, seed, device, label=f"{family}, seed {seed}")
+            else:
+                done = fit_within(seconds or 0.0, model, given, batch, seed, device)
+            more = dict(parameters=parameters(model), steps=done, seconds=clock(device) - started)
             more["passes"] = evaluations(20, "heun") if family == "flow" else 1
             if after:
                 after(family, seed, model)
-            bits = bits_per_dim(model, unseen, seed)
-            score(family, model.sample, seed, **more, **({} if bits is None else {"bits_per_dim": bits}))
+            more |= likelihoods(model, seen, unseen, seed, 4 if at_length else 2)
+            if rates:
+                more |= {"lr": rates[family]} | {f"FD at lr {lr:g}": fd for lr, fd in tried[family].items()}
+            if rates and isinstance(model, Flow):
+                for way in WAYS:
+                    for passes in PASSES:
+                        fd = by_passes(model, way, passes, source, extractor, test[:n], seed=1000 + seed)
+                        more[f"FD, {way}, {passes}"] = fd
+            score(family, model.sample, seed, **more)
             if isinstance(model, vae.VAE):
                 started = clock(device)
-                sample = fitted_codes(model, train, seed)
-                more["seconds"] += clock(device) - started
-                score(FITTED, sample, seed, **more)
+                sample = fitted_codes(model, given, seed)
+                own = {key: more[key] for key in ("parameters", "steps", "passes")}
+                score(FITTED, sample, seed, **own, seconds=more["seconds"] + clock(device) - started)
         drawn = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))[:n]
-        reals = yardstick(train[drawn].floats(), train, test, extractor, kinds)
+        reals = yardstick(train[drawn].floats(), train, test, extractor, kinds, within=experiments.WITHIN)
         del reals["rms"], reals["copies"]  # they are training pictures
         numbers = {key: float(v) for key, v in reals.items() if isinstance(v, int | float)}
+        everywhere = to_levels(given.floats(), levels)
+        log_p = independent_pixels(everywhere, unseen, levels)
+        numbers["bits_uniform"] = math.log2(levels)
+        numbers["bits_independent"] = vae.bits_per_dim(log_p, unseen[0].numel()).mean().item()
         results[REAL].append(numbers | {"features": reals["features"]})
     return results, samples

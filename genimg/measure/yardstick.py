@@ -31,8 +31,11 @@ class Placed(Protocol):
         """Where its weights are."""
 
 
-#: Neighbours in the balls of density and coverage, and of precision and recall.
+#: Neighbours in the balls of density and coverage (Naeem et al. 2020).
 NEIGHBOURS = 5
+
+#: Neighbours in the balls of precision and recall (Kynkaanniemi et al. 2019).
+FEW_NEIGHBOURS = 3
 
 
 #: Training pictures that are held at once.
@@ -43,7 +46,7 @@ PART = 256
 MEANS = {
     "fd": "Frechet distance", "kd": "kernel distance", "kd_se": "  its standard error", "copies": "share of copies",
     "rms": "to the nearest seen", "rms_real": "  the same of unseen ones", "invalid": "share of no shape",
-    "modes": "kinds and hues found", "kl": "  KL of their shares, nats", "bits_per_dim": "bits per dimension, at most",
+    "modes": "kinds and hues found", "kl": "  KL of their shares, nats", "bits_per_dim": "bits per dimension",
     "milliseconds_per_sample": "milliseconds per sample",
 }  # fmt: skip
 
@@ -54,7 +57,7 @@ LEAST_FOR_COPIES = 99
 
 def yardstick(
     samples: Tensor, train: Images | Read, test: Images, extractor: Extractor | None = None,
-    kinds: Sequence[str] | None = None, away: Tensor | None = None,
+    kinds: Sequence[str] | None = None, away: Tensor | None = None, within: float = oracle.REDRAWN_WITHIN,
 ) -> dict[str, Any]:  # fmt: skip
     """Measure samples.
 
@@ -68,6 +71,7 @@ def yardstick(
         extractor: a `features.Extractor`, or None: then nothing is measured in features.
         kinds: of `shapes`, the names in the data: then the oracle reads the samples.
         away: of samples and test pictures, (N + M,): what `distances_to` gives, where it was measured before.
+        within: how closely the oracle has to redraw a valid sample, see `oracle.report`.
 
     Returns:
         dict of plain values. n. In features: `features` (name and digest), `fd` Frechet and `kd` kernel distance with
@@ -88,7 +92,7 @@ def yardstick(
     result["copies"] = metrics.share_nearer(fake, real) if len(real) >= LEAST_FOR_COPIES else None
     result["rms"], result["rms_real"] = (_grey_levels(one, samples) for one in (fake, real))
     if kinds:
-        modes = oracle.report(samples, kinds)
+        modes = oracle.report(samples, kinds, within=within)
         result |= {"invalid": modes.invalid, "modes": modes.covered, "kl": modes.kl}
     return result
 
@@ -96,7 +100,7 @@ def yardstick(
 def in_features(fake: Tensor, real: Tensor) -> dict[str, float]:
     """Distances and shares between two sets of features, (n, d) each: dict of floats."""
     kernel = metrics.kernel_distance(fake, real)
-    precision, recall = metrics.precision_recall(real, fake, NEIGHBOURS)
+    precision, recall = metrics.precision_recall(real, fake, FEW_NEIGHBOURS)
     density, coverage = metrics.density_coverage(real, fake, NEIGHBOURS)
     return {
         "fd": metrics.frechet_distance(fake, real), "kd": kernel.value, "kd_se": kernel.standard_error,
@@ -156,10 +160,14 @@ def milliseconds_per_sample(sample: Callable[[int], Tensor], n: int = 64) -> flo
     return 1000 * (time.perf_counter() - started) / n
 
 
-def bits_per_dim(model: Placed, x: Tensor, seed: int = 0) -> float | None:
-    """Mean upper bound on the bits per dimension of 8-bit pictures (N, C, H, W) in [-1, 1], of a VAE (by the ELBO) or a
-    Flow; None of a GAN."""
+def bits_per_dim(model: Placed, x: Tensor, seed: int = 0, **options: int) -> float | None:
+    """Mean bits per dimension of pictures (N, C, H, W) in [-1, 1]: of a VAE an upper bound (by the ELBO), of a Flow an
+    estimate, whose solver's error has no side; None of a GAN.
+
+    Args:
+        options: of the model's own `bits_per_dim`: `k` of a VAE, `steps` and `probes` of a Flow.
+    """
     if not hasattr(model, "bits_per_dim"):
         return None
     generator = torch.Generator(model.device()).manual_seed(seed)
-    return model.bits_per_dim(x.to(model.device()), generator=generator)
+    return model.bits_per_dim(x.to(model.device()), generator=generator, **options)

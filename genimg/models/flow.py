@@ -15,7 +15,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from genimg.models.likelihood import BIN, bits_per_dim
+from genimg.models.likelihood import LEVELS, bin_width, bits_per_dim
 from genimg.models.model import Model, Player
 from genimg.models.ode import carry, log_likelihood
 from genimg.models.unet import UNet
@@ -146,6 +146,8 @@ class Flow(Model):
             than noise (Li and He 2025, https://arxiv.org/abs/2511.13720).
         lr, betas: Adam's.
         velocity: a network of your own, (x, t, labels) -> (N, C, H, W), in place of the U-Net.
+        levels: grey levels of the pictures, equally spaced with both ends; 256 of 8-bit ones. In training each is
+            spread evenly over its bin, so samples of a few levels carry that grain: `likelihood.to_levels` takes it.
 
     Raises:
         ValueError: unknown times or prediction, or a size that the network is not built for.
@@ -156,7 +158,7 @@ class Flow(Model):
     def __init__(
         self, size: int = 16, channels: int = 1, width: int = 32, max_width: int = 128, patch: int | None = None,
         classes: int = 0, drop: float = 0.1, times: str = "logit_normal", predicts: str = "velocity", lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.99), velocity: nn.Module | None = None,
+        betas: tuple[float, float] = (0.9, 0.99), velocity: nn.Module | None = None, levels: int = LEVELS,
     ) -> None:  # fmt: skip
         super().__init__()
         if times not in TIMES:
@@ -167,7 +169,7 @@ class Flow(Model):
         self.velocity: nn.Module = Denoiser(net) if predicts == "denoised" else net
         self.shape, self.dims = (channels, size, size), channels * size * size
         self.classes, self.drop, self.times, self.predicts = classes, drop, TIMES[times], predicts
-        self.lr, self.betas = lr, betas
+        self.lr, self.betas, self.levels = lr, betas, levels
 
     def players(self) -> dict[str, Player]:
         """One: the velocity network."""
@@ -189,7 +191,7 @@ class Flow(Model):
         labels: Tensor | None = None,
     ) -> dict[str, Tensor]:  # fmt: skip
         """The mean squared error of the velocity per sample, on the way from x_0 to x at times t."""
-        x_1 = x + BIN * spread  # an 8-bit grey level over its bin: a density, which the likelihood needs
+        x_1 = x + bin_width(self.levels) * spread  # a grey level over its bin: a density, which the likelihood needs
         if labels is not None:
             assert hide is not None
             labels = torch.where(hide < self.drop, self.classes, labels)
@@ -266,11 +268,13 @@ class Flow(Model):
     def bits_per_dim(
         self, x: Tensor, steps: int = 20, probes: int | None = 1, generator: torch.Generator | None = None
     ) -> float:
-        """Mean upper bound on the bits per dimension of 8-bit pictures (N, C, H, W) in [-1, 1]: a float.
+        """Estimate of a mean upper bound on the bits per dimension of pictures (N, C, H, W) in [-1, 1]: a float.
 
         Each grey level is spread evenly over its bin: the mean log-density there is at most the log of the mean, which
-        is the level's probability (Theis et al. 2016, https://arxiv.org/abs/1511.01844, section 3.1).
+        is the level's probability (Theis et al. 2016, https://arxiv.org/abs/1511.01844, section 3.1). The solver's
+        error can go either way: more steps show it.
         """
         spread = torch.rand(x.shape, generator=generator, device=x.device) - 0.5
-        log_p = self.log_likelihood(x + BIN * spread, None, steps, probes, generator) + self.dims * math.log(BIN)
+        width = bin_width(self.levels)
+        log_p = self.log_likelihood(x + width * spread, None, steps, probes, generator) + self.dims * math.log(width)
         return bits_per_dim(log_p, self.dims).mean().item()

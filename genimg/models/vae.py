@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genimg.models.likelihood import (
+    LEVELS,
     bits_per_dim,
     importance_bound,
     log_bernoulli,
@@ -111,6 +112,7 @@ class VAE(Model):
         size, channels, z_dim, width, max_width: of the networks.
         encoder, decoder: networks of your own in their place; the decoder has an attribute `z_dim`.
         likelihood: "gaussian"; "logistic" (discretised, learned scale); "bernoulli" (for black and white pictures).
+        levels: grey levels of the pictures, equally spaced with both ends; 256 of 8-bit ones.
         sigma: of the Gaussian: "optimal" (that of each batch; a running mean of it is what the trained model reports),
             "learned" (one parameter), or a positive number.
         beta: weight of the KL; 1 is the ELBO (Higgins et al. 2017 take more).
@@ -127,6 +129,7 @@ class VAE(Model):
         self, size: int = 16, channels: int = 1, z_dim: int = 16, width: int = 32, max_width: int = 128,
         likelihood: str = "gaussian", sigma: str | float = "optimal", beta: float = 1.0, lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999), encoder: nn.Module | None = None, decoder: nn.Module | None = None,
+        levels: int = LEVELS,
     ) -> None:  # fmt: skip
         super().__init__()
         if likelihood not in LIKELIHOODS:
@@ -137,6 +140,7 @@ class VAE(Model):
         self.decoder = decoder or Decoder(size, channels, z_dim, width, max_width)
         self.z_dim, self.dims = cast(int, self.decoder.z_dim), channels * size * size
         self.likelihood, self.sigma, self.beta, self.lr, self.betas = likelihood, sigma, beta, lr, betas
+        self.levels = levels
         start = math.log(sigma) if isinstance(sigma, int | float) else -1.0
         learned = likelihood == "logistic" or sigma == "learned"
         self.log_sigma = nn.Parameter(torch.tensor(start), requires_grad=learned)
@@ -164,7 +168,7 @@ class VAE(Model):
         if self.likelihood == "bernoulli":
             return log_bernoulli((x + 1) / 2, decoded)
         if self.likelihood == "logistic":
-            return log_discretised_logistic(x, torch.tanh(decoded), scale)
+            return log_discretised_logistic(x, torch.tanh(decoded), scale, self.levels)
         return log_gaussian(x, torch.tanh(decoded), scale)
 
     def scale(self) -> Tensor:
@@ -225,12 +229,12 @@ class VAE(Model):
     def log_weights(
         self, x: Tensor, k: int = 1, generator: torch.Generator | None = None, averaged: bool = True
     ) -> Tensor:
-        """k importance weights log p(x | z) + log p(z) - log q(z | x), z ~ q(z | x), of 8-bit pictures: (k, N) nats.
+        """k importance weights log p(x | z) + log p(z) - log q(z | x), z ~ q(z | x), of pictures: (k, N) nats.
 
         The likelihood is a probability of grey levels: the discretised Gaussian or logistic, or the Bernoulli.
 
         Args:
-            x: (N, C, H, W) in [-1, 1], of 256 levels (`Images.floats`).
+            x: (N, C, H, W) in [-1, 1], of as many levels as the model's (`Images.floats` has 256).
         """
         mu, logvar = self.encode(x, averaged)
         log_w = []
@@ -242,15 +246,15 @@ class VAE(Model):
             log_w.append(self.log_probability(x, self.decode(z, averaged)) + log_prior - log_q)
         return torch.stack(log_w)  # (k, N)
 
-    def log_probability(self, x: Tensor, mean: Tensor) -> Tensor:
-        """log of the probability of 8-bit pictures given the mean of p(x | z): (N,) nats."""
+    def log_probability(self, x: Tensor, mean: Tensor, scale: Tensor | float | None = None) -> Tensor:
+        """log of the probability of pictures given the mean of p(x | z), and another scale if wanted: (N,) nats."""
         if self.likelihood == "bernoulli":
             return log_bernoulli((x + 1) / 2, torch.logit((mean + 1) / 2, 1e-6))
         of_levels = {"gaussian": log_discretised_gaussian, "logistic": log_discretised_logistic}[self.likelihood]
-        return of_levels(x, mean, self.scale())
+        return of_levels(x, mean, self.scale() if scale is None else scale, self.levels)
 
     def elbo(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """One-sample estimate of the ELBO of 8-bit pictures (N, C, H, W) in [-1, 1]: (N,) nats."""
+        """One-sample estimate of the ELBO of pictures (N, C, H, W) in [-1, 1]: (N,) nats."""
         return self.log_weights(x, 1, generator)[0]
 
     def log_likelihood_bound(self, x: Tensor, k: int = 64, generator: torch.Generator | None = None) -> Tensor:
@@ -258,6 +262,6 @@ class VAE(Model):
         return importance_bound(self.log_weights(x, k, generator))
 
     def bits_per_dim(self, x: Tensor, k: int = 1, generator: torch.Generator | None = None) -> float:
-        """Mean upper bound on the bits per dimension of 8-bit pictures (N, C, H, W) in [-1, 1]: a float. k = 1 uses
-        the ELBO."""
+        """Mean upper bound on the bits per dimension of pictures (N, C, H, W) in [-1, 1]: a float. k = 1 uses the
+        ELBO."""
         return bits_per_dim(self.log_likelihood_bound(x, k, generator), self.dims).mean().item()

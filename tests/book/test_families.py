@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from genimg.book import families, records
+from genimg.book.experiments import WITHIN, pictures, trivial
 from genimg.data.images import to_bytes
-from genimg.measure import features
+from genimg.measure import features, oracle
 from genimg.measure.yardstick import nearest, yardstick
+from genimg.models.likelihood import to_levels
 from genimg.training.loop import fit
 
 
@@ -56,6 +58,68 @@ def test_with_steps_given_it_is_deterministic(compared):
         before = compared[0][name][1]
         for key in scores[0].keys() - {"seconds", "milliseconds_per_sample"}:
             assert scores[0][key] == before[key], (name, key)
+
+
+def test_digits_at_their_own_resolution_are_measured_as_the_enlarged_ones_are():
+    for small, large in zip(families.load(families.NATIVE), families.load("digits"), strict=True):
+        assert torch.equal(families.finished(families.NATIVE, small.floats()), large.floats())
+        assert torch.equal(small.labels, large.labels)
+        off = families.finished(families.NATIVE, small.floats() + 0.05 * torch.randn(small.shape).clamp(-1, 1))
+        assert torch.equal(off, large.floats())  # rounded to the 17 levels
+
+
+def test_native_families_compared_at_length(monkeypatch):
+    monkeypatch.setattr(families, "PASSES", (4, 8))
+    monkeypatch.setattr(families, "RATES", (1e-3, 2e-3))
+    results, samples = families.compare(families.NATIVE, [3], 0.2, n=100, n_likelihood=4, tell=None, at_length=True)
+    assert all(x.shape == (16, 1, 16, 16) for x in samples.values())
+    for family in ("GAN", "VAE", "flow"):
+        (score,) = results[family]
+        fds = {lr: score[f"FD at lr {lr:g}"] for lr in families.RATES}
+        assert score["lr"] == min(fds, key=fds.get) and score["steps"] >= 25
+    (flow,), (gan,), (real,) = (results[name] for name in ("flow", "GAN", families.REAL))
+    assert {f"FD, {way}, {n}" for way in families.WAYS for n in (4, 8)} <= flow.keys()
+    assert flow["bits_settled"] == pytest.approx(flow["bits_per_dim"], abs=0.2) and "bits_per_dim" not in gan
+    assert real["bits_uniform"] == pytest.approx(math.log2(17))
+    assert 1 < real["bits_independent"] < real["bits_uniform"]
+
+
+def test_an_untrained_flow_is_as_good_whatever_its_passes():
+    """Its velocity is 0, so every way leaves the noise as it is."""
+    _, test = families.load("digits")
+    model, extractor = families.build(families.NATIVE, "flow"), features.load("digits")
+    fds = {families.by_passes(model, way, 8, families.NATIVE, extractor, test[:100], 0) for way in families.WAYS}
+    assert len(fds) == 1
+
+
+def test_sigma_fitted_anew_is_no_worse():
+    train, test = (to_levels(x.floats(), 17) for x in families.load(families.NATIVE))
+    torch.manual_seed(0)
+    model = families.build(families.NATIVE, "VAE")
+    fit(model, families.load(families.NATIVE)[0], 60, 32, seed=0, device="cpu")
+    curve = families.bits_by_sigma(model, test[:200], families.SIGMAS, 0)
+    own = families.bits_by_sigma(model, test[:200], [model.scale().item()], 0)
+    assert curve.shape == (len(families.SIGMAS), 200)
+    assert curve.mean(1).min() - 0.01 < families.refitted(curve) < own.mean() + 0.01
+    assert own.mean().item() == pytest.approx(model.bits_per_dim(test[:200]), abs=0.05)
+    found = families.likelihoods(model, train[:50], test[:50], 0)
+    assert found.keys() == {"bits_per_dim", "bits_seen", "sigma", "bits_refitted", "bits_seen_refitted"}
+
+
+def test_bare_grounds_are_no_shapes():
+    """Within the looser error most of them are."""
+    x = pictures(32, 100, seed=5).floats()
+    ground = x.flatten(2).median(2).values[:, :, None, None].expand_as(x)
+    assert yardstick(ground, pictures(32, 100), pictures(32, 100, 1), None, ("square",), within=WITHIN)["invalid"] == 1
+    assert (oracle.read_factors(ground).error < 0.06).float().mean() > 0.3
+    assert oracle.report(trivial(x, x)["mean picture"], within=WITHIN).invalid == 1
+
+
+def test_training_by_the_clock_keeps_to_the_seconds():
+    train, _ = families.load(families.NATIVE)
+    started = families.clock("cpu")
+    steps = families.fit_within(2.0, families.build(families.NATIVE, "VAE"), train, 32, 0, "cpu")
+    assert steps >= 25 and families.clock("cpu") - started == pytest.approx(2.0, rel=0.3)
 
 
 def test_more_seconds_are_more_steps():

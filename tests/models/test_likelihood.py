@@ -115,3 +115,20 @@ def test_elbo_iwae_and_log_p_are_in_order():
 
 def test_importance_bound_of_equal_weights_is_the_weight():
     assert torch.allclose(likelihood.importance_bound(torch.full((9, 2), -123.0)), torch.tensor([-123.0, -123.0]))
+
+
+def test_seventeen_levels_sum_to_one_and_are_found():
+    levels = torch.linspace(-1, 1, 17)
+    assert torch.allclose(likelihood.to_levels(levels + 0.06 * torch.linspace(-1, 1, 17), 17), levels)
+    for mean, sigma in ((0.7, 0.2), (-1.0, 0.02), (0.0, 3.0)):
+        x = levels.view(-1, 1, 1, 1)
+        log_p = likelihood.log_discretised_gaussian(x, torch.full_like(x, mean), sigma, levels=17)
+        assert log_p.exp().sum().item() == pytest.approx(1, abs=1e-5)
+
+
+def test_independent_pixels_are_counted():
+    seen = torch.tensor([[-1.0, 1.0], [-1.0, 0.0], [0.0, 0.0]]).view(3, 1, 1, 2)
+    found = likelihood.independent_pixels(seen, torch.tensor([[-1.0, 1.0]]).view(1, 1, 1, 2), levels=3, floor=1.0)
+    assert found.item() == pytest.approx(math.log(3 / 6) + math.log(2 / 6))
+    grid = torch.cartesian_prod(*[torch.tensor([-1.0, 0.0, 1.0])] * 2).view(-1, 1, 1, 2)
+    assert likelihood.independent_pixels(seen, grid, levels=3).exp().sum().item() == pytest.approx(1)
