@@ -5,22 +5,25 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from genimg.book import experiments
 from genimg.book.experiments import fitted_codes
+from genimg.book.likelihoods import SIGMAS as SIGMAS
+from genimg.book.likelihoods import bits_by_sigma as bits_by_sigma
+from genimg.book.likelihoods import likelihoods
+from genimg.book.likelihoods import refitted as refitted
 from genimg.book.records import Results
 from genimg.data.images import DIGITS, SHAPES, Images, to_bytes, to_floats
 from genimg.data.sources import load_images
 from genimg.measure import features, metrics
 from genimg.measure.features import Extractor
-from genimg.measure.yardstick import bits_per_dim, milliseconds_per_sample, yardstick
+from genimg.measure.yardstick import milliseconds_per_sample, yardstick
 from genimg.models import vae
 from genimg.models.flow import Flow
 from genimg.models.gan import GAN
@@ -73,12 +76,10 @@ SECONDS = {DIGITS: 35.0, SHAPES: 60.0}
 #: Learning rates that a record tries for each family.
 RATES = (1e-3, 2e-3, 4e-3)
 
-#: Passes through the network that a record draws a flow's samples with, and the ways to spend them.
+#: Passes through the network that a record draws a flow's samples with.
 PASSES = (4, 8, 16, 40)
+#: The ways to spend them.
 WAYS = ("Euler", "Heun", "Heun, last step Euler")
-
-#: Deviations of a decoder that are tried when one is fitted anew.
-SIGMAS = np.geomspace(0.01, 1.0, 60).tolist()
 
 #: A VAE's decoder fed with draws from a mixture fitted to the codes of the training pictures, instead of the prior.
 FITTED = "VAE, fitted codes"
@@ -204,48 +205,6 @@ def by_passes(
     return metrics.frechet_distance(extractor(finished(source, x)), extractor(test))
 
 
-def likelihoods(model: Model, seen: Tensor, unseen: Tensor, seed: int, more: int = 4) -> dict[str, float]:
-    """Bits per dimension of unseen pictures and of training pictures, each (N, C, H, W) in [-1, 1].
-
-    Returns:
-        dict of floats. `bits_per_dim`: of the unseen ones; `bits_seen`: of the others. Of a VAE, bounds with the sigma
-        that training found (`sigma`), and `bits_refitted` and `bits_seen_refitted`, where each half of the pictures is
-        scored with the sigma that is best on the other half. Of a flow, `bits_settled`: with so many times the solver's
-        steps, by which its error is seen. Of a GAN nothing.
-    """
-    bits = bits_per_dim(model, unseen, seed)
-    if bits is None:
-        return {}
-    scores = {"bits_per_dim": bits, "bits_seen": bits_per_dim(model, seen, seed) or math.nan}
-    if isinstance(model, vae.VAE):
-        scores["sigma"] = model.scale().item()
-        for name, x in (("bits_refitted", unseen), ("bits_seen_refitted", seen)):
-            scores[name] = refitted(bits_by_sigma(model, x, SIGMAS, seed))
-    else:
-        scores["bits_settled"] = bits_per_dim(model, unseen, seed, steps=20 * more) or math.nan
-    return scores
-
-
-@torch.no_grad()
-def bits_by_sigma(model: vae.VAE, x: Tensor, sigmas: Sequence[float], seed: int) -> Tensor:
-    """Bits per dimension of each picture by the ELBO with one draw of z, for each deviation of the decoder: (S, N)."""
-    x = x.to(model.device())
-    mu, logvar = model.encode(x)
-    noise = torch.randn(mu.shape, generator=torch.Generator().manual_seed(seed)).to(mu)
-    mean = model.decode(vae.reparameterise(mu, logvar, noise))
-    kl = vae.kl_to_standard_normal(mu, logvar).sum(1)
-    return torch.stack([
-        vae.bits_per_dim(model.log_probability(x, mean, sigma) - kl, model.dims) for sigma in sigmas
-    ])  # fmt: skip
-
-
-def refitted(bits: Tensor) -> float:
-    """Mean bits with the sigma that is best on the other half of the pictures: (S, N) -> float."""
-    halves = bits.chunk(2, dim=1)
-    chosen = [own[other.mean(1).argmin()].sum().item() for own, other in (halves, halves[::-1])]
-    return sum(chosen) / bits.shape[1]
-
-
 def compare(
     source: str, seeds: int | Iterable[int] = 3, seconds: float | None = None,
     steps: dict[str, int] | None = None, n: int = 500, n_likelihood: int = 128,
@@ -292,9 +251,8 @@ def compare(
     def score(name: str, sample: Callable[..., Tensor], seed: int, **more: float) -> None:
         x = finished(source, sample(n, seed=1000 + seed))
         found = yardstick(x, train, test, extractor, kinds, within=experiments.WITHIN)
-        time_taken = milliseconds_per_sample(sample)
         scored: dict[str, Any] = {key: float(v) for key, v in found.items() if isinstance(v, int | float)} | more
-        scored |= {"fd_floor": found["floor"]["fd"], "milliseconds_per_sample": time_taken}
+        scored |= {"fd_floor": found["floor"]["fd"], "milliseconds_per_sample": milliseconds_per_sample(sample)}
         scored["features"] = found["features"]
         results[name].append(scored)
         samples.setdefault(name, x[:16])

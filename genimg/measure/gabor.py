@@ -2,7 +2,7 @@
 
 A bank of Gabor filters, waves under a bell, at each octave of a picture's size: what simple cells of the visual cortex
 answer to (Daugman 1985, https://doi.org/10.1364/JOSAA.2.001160), here the first order of a scattering transform (Bruna
-and Mallat 2013, https://arxiv.org/abs/1203.1513). Nothing is fetched, nothing is trained.
+and Mallat 2012, https://arxiv.org/abs/1203.1513). Nothing is fetched, nothing is trained.
 """
 
 import math
