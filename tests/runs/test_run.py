@@ -615,8 +615,12 @@ def test_evaluate_against_unseen_pictures(pictures, tmp_path, capsys):
     assert "shapes classifier" in capsys.readouterr().out
     copied = tmp_path / "copied"
     shutil.copytree(seen, copied)
-    arguments = ["evaluate", str(tmp_path / "a"), "--data", str(copied), "--n", "120"]
-    assert "copies of training pictures" in refusal(capsys, arguments)
+    arguments = ["--data", str(copied), "--n", "120"]
+    assert main(["evaluate", str(tmp_path / "a"), *arguments]) == 0  # those that it held out are left to compare with
+    told = capsys.readouterr()
+    assert "left out 80 of the pictures to compare with" in told.out + told.err
+    assert main(command([*small, "--held-out", "0"], tmp_path / "b", seen)) == 0
+    assert "copies of training pictures" in refusal(capsys, ["evaluate", str(tmp_path / "b"), *arguments])
 
 
 def test_a_flow_is_sampled_with_as_many_steps_as_asked(tmp_path):
