@@ -8,7 +8,7 @@ import re
 import api
 import pytest
 from sphinx.pycode import ModuleAnalyzer
-from test_conventions import BOOK, README
+from test_conventions import BOOK, README, ROOT
 
 import genimg
 
@@ -98,3 +98,19 @@ def test_only_backticks_are_markup(text, escaped):
 def test_constants_are_found_with_their_lines():
     code = "A, B = 1, 2\nfrom x import C\nD: int = 3\nd = 4\nE = {\n    1: 2,\n}\nF.g = 5\n"
     assert api.constants(code) == {"A": (1, 1), "B": (1, 1), "D": (3, 3), "E": (5, 7)}
+
+
+def read_as_types(text):
+    """Comments on constants whose words before a colon autodoc takes for a type, which it then looks for in vain."""
+    found = re.findall(r"^#: (.*(?:\n#: .*)*)\n(?!#:)", text, re.MULTILINE)
+    return [said for said in (one.replace("\n#: ", " ") for one in found) if re.match(r"[^`(]*?\w: ", said)]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "genimg").rglob("*.py")), ids=lambda path: path.stem)
+def test_no_comment_on_a_constant_is_read_as_a_type(path):
+    assert not read_as_types(path.read_text("utf-8"))
+
+
+def test_a_comment_that_is_read_as_a_type_is_found():
+    assert read_as_types("#: Rows: lightness,\n#: and colours.\nX = 1\n") == ["Rows: lightness, and colours."]
+    assert read_as_types("#: Its rows are lightness and colours.\nX = 1\n") == []

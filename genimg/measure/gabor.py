@@ -17,8 +17,8 @@ from genimg.data.images import to_floats
 DIRECTIONS, LENGTH, BELL, SIDE = 4, 4.0, 1.8, 7
 #: Larger pictures are averaged down to this side; below the other there is no further octave.
 LARGEST, SMALLEST = 64, 8
-#: What means of lightness and of colours are divided by, so that none rules a distance: about their deviation over
-#: photographs, drawings and shapes.
+#: What means of lightness and of colours are divided by, so that none rules a distance. It is about their deviation
+#: over photographs, drawings and shapes.
 LIGHT, COLOUR = 0.3, 0.15
 #: The same for the strength of waves in lightness and in colours, from the finest octave on.
 LIGHT_WAVES, COLOUR_WAVES = (0.02, 0.03, 0.04, 0.06), (0.006, 0.01, 0.015, 0.025)
@@ -32,7 +32,7 @@ DIMS = 3 * SQUARES**2 + OCTAVES * (DIRECTIONS * QUADRANTS**2 + 2)
 SETTINGS = (
     DIRECTIONS, LENGTH, BELL, SIDE, LARGEST, SMALLEST, LIGHT, COLOUR, LIGHT_WAVES, COLOUR_WAVES, QUADRANTS, SQUARES,
 )  # fmt: skip
-#: Rows: lightness, red against green, yellow against blue.
+#: Its rows are lightness, red against green, yellow against blue.
 OPPONENT = ((1 / 3, 1 / 3, 1 / 3), (0.5, -0.5, 0.0), (0.25, 0.25, -0.5))
 
 

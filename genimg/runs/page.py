@@ -20,7 +20,7 @@ from genimg.system import browser, files
 from genimg.system.errors import RunError
 from genimg.system.options import command, path
 
-#: Bytes that a page may have: more makes browsers slow to open it.
+#: Bytes that a page may have; with more, browsers are slow to open it.
 MOST = 50_000_000
 
 

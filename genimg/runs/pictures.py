@@ -15,7 +15,7 @@ from genimg.system.errors import RunError
 
 #: Of how many pictures one is held out, and the least and the most that are, where nothing is said.
 SHARE, LEAST, MOST = 10, 50, 2000
-#: Fewer than this say nothing: then none is held out.
+#: Fewer than this say nothing, and then none is held out.
 TOO_FEW = 8
 
 

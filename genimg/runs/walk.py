@@ -11,7 +11,7 @@ from torch import Tensor
 from genimg.system import files
 from genimg.system.errors import RunError
 
-#: Frames a second, a number whose time a GIF can hold: 40 ms.
+#: Frames a second, a number whose time (40 ms) a GIF can hold.
 RATE = 25
 #: Ending -> what Pillow calls it.
 FORMATS = {".gif": "GIF", ".webp": "WEBP"}

@@ -17,7 +17,7 @@ CHAPTERS = (
     "index", "concepts", "gan", "vae", "gan_code", "vae_code", "flow_matching", "quality", "cost", "interpretability",
     "faq", "errata", "failures", "your_pictures",
 )  # fmt: skip
-#: A number as an answer gives it: a plain one, NumPy's, or a tensor with one element.
+#: A number as an answer gives it, which is a plain one, NumPy's, or a tensor with one element.
 Number = SupportsFloat
 #: Takes an answer; returns what is off, or None.
 Check = Callable[..., str | None]
