@@ -22,8 +22,8 @@ GOOD_VAE: dict[str, Any] = dict(
     sigma="optimal", beta=1.0, up="transposed", norm="all", lr=3e-3, betas=(0.9, 0.999)
 )  # fmt: skip
 
-#: Name -> what differs from the VAE that works. "mean" is what averaging over the D numbers of a picture amounts to:
-#: squared error / D + KL has the minimum of a Gaussian with sigma^2 = D / 2.
+#: Name -> what differs from the VAE that works. What "mean", averaging over the D numbers of a picture, amounts to is
+#: that squared error / D + KL has the minimum of a Gaussian with sigma^2 = D / 2.
 VAE_FACTORS: dict[str, dict[str, Any]] = {
     "as it works": {},
     "mean": {"sigma": "mean"},
