@@ -87,8 +87,8 @@ class Progress:
         """A line of its own, above the bar where there is one."""
         if self.visible and self.bar:
             self.bar.write(text, file=sys.stderr)
-        elif self.visible:
-            print(text, file=sys.stderr, flush=True)
+        elif self.visible:  # a notebook paints what goes to stderr as a warning
+            print(text, file=sys.stdout if self.handle else sys.stderr, flush=True)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self.bar:

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from genimg.system import progress
 from genimg.system.progress import Progress, duration, pause
 
 
@@ -39,3 +40,12 @@ def test_what_is_done_aside_is_not_told_as_time_of_the_steps(capsys, monkeypatch
         assert progress.seconds() == 2.0
         progress.update(10)
     assert capsys.readouterr().err.splitlines()[-1] == "a run: 10 steps in 2 s (200.0 ms each)"
+
+
+def test_a_line_of_its_own_is_no_warning_in_a_notebook(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "in_notebook", lambda: True)
+    with Progress(2, "run") as bar:
+        bar.handle = bar.handle or type("Handle", (), {"update": lambda self, shown: None})()
+        bar.say("the best so far")
+    told = capsys.readouterr()
+    assert "the best so far" in told.out and not told.err
