@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from browsers import BROWSERS, FLAGS, find_browser
+from browsers import browser  # noqa: F401
 
 from genimg.__main__ import main, parser
 from genimg.models.export import halved
@@ -281,24 +281,13 @@ def test_without_npm_or_an_exporter_the_way_out_is_told(copy, tmp_path, capsys, 
 # In a browser, from a disk, without a network.
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    executable = find_browser()
-    if not executable:
-        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
-    with pytest.importorskip("playwright.sync_api").sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=executable, args=FLAGS.split())
-        yield started
-        started.close()
-
-
 @pytest.fixture
-def visit(chromium, made):
+def visit(browser, made):  # noqa: F811
     """Opens a family's page from its file; what it asks for besides, or throws, is in `visit.problems`."""
     contexts, problems = [], []
 
     def open_page(family, width=1440, scheme="light", file=None, **options):
-        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
         context.set_offline(True)
         contexts.append(context)
         page, address = context.new_page(), (file or made[family]).as_uri()
@@ -413,16 +402,16 @@ def test_a_page_fits_a_phone_and_follows_the_system(family, scheme, visit):
     assert all(names) and all(canvas.get_attribute("aria-label") for canvas in page.locator("canvas").all())
 
 
-def test_without_javascript_the_pictures_are_there(chromium, made):
-    context = chromium.new_context(java_script_enabled=False)
+def test_without_javascript_the_pictures_are_there(browser, made):  # noqa: F811
+    context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(made["gan"].as_uri())
     assert page.locator("noscript").is_visible() and page.locator("img").count() == 3
     context.close()
 
 
-def test_a_browser_that_cannot_is_told(made, chromium):
-    context = chromium.new_context()
+def test_a_browser_that_cannot_is_told(made, browser):  # noqa: F811
+    context = browser.new_context()
     page = context.new_page()
     page.add_init_script("delete globalThis.WebAssembly")
     page.goto(made["gan"].as_uri())

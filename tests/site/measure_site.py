@@ -12,7 +12,8 @@ import threading
 from functools import partial
 from http.server import ThreadingHTTPServer
 
-from test_site import CHAPTERS, FLAGS, SITE, Host, find_browser
+from browsers import FLAGS, find_browser
+from test_site import CHAPTERS, SITE, Host
 
 VISITS = 3
 BYTES = """performance.getEntriesByType('resource').concat(performance.getEntriesByType('navigation'))

@@ -12,7 +12,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from browsers import BROWSERS, FLAGS, find_browser
+from browsers import browser  # noqa: F401
 
 if not os.environ.get("BOOK_SITE"):
     pytest.skip("BOOK_SITE names no built site", allow_module_level=True)
@@ -53,19 +53,8 @@ def address():
     server.shutdown()
 
 
-@pytest.fixture(scope="module")
-def browser():
-    executable = find_browser()
-    if not executable:
-        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
-    with pytest.importorskip("playwright.sync_api").sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=FLAGS.split())
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def visit(browser, address):
+def visit(browser, address):  # noqa: F811
     """Opens a page; whatever it fetches from elsewhere, misses or throws is in `visit.problems`."""
     contexts, problems = [], []
 
