@@ -379,7 +379,8 @@ def test_a_walk_goes_when_asked_to_and_obeys_the_reader(visit):
     page.wait_for_timeout(300)
     assert drawn(page) == at_rest, "it moves without being asked"
     walk.click()
-    page.wait_for_function("document.querySelector('canvas[data-place]').dataset.place >= 3")
+    # Not wait_for_function: it polls by eval, which the page's own policy forbids from the second look on.
+    page.wait_for_selector(", ".join(f"canvas[data-place='{place}']" for place in range(3, 9)))
     assert drawn(page) != at_rest
     page.emulate_media(reduced_motion="reduce")
     walk.wait_for(state="hidden")
