@@ -10,6 +10,7 @@ from typing import Any
 _PLACES = {
     "load_images": "genimg.data.sources", "shapes": "genimg.data.shapes",
     "gan": "genimg.models.gan", "vae": "genimg.models.vae", "flow": "genimg.models.flow",
+    "latent": "genimg.models.latent",
     "oracle": "genimg.measure.oracle", "metrics": "genimg.measure.metrics",
     "train": "genimg.runs.calls", "load": "genimg.runs.calls", "evaluate": "genimg.runs.evaluation",
     "fit": "genimg.training.loop", "diagnose": "genimg.training.checkup",

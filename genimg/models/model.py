@@ -26,6 +26,7 @@ class Player:
         lr, betas: Adam's.
         penalties: name -> weight, of parts that are added to the loss on the steps that compute them.
         every: these are each so many steps, with the weights multiplied by as much.
+        part: of a run, in which it moves, from and to as shares of the steps.
     """
 
     networks: tuple[str, ...]
@@ -34,6 +35,7 @@ class Player:
     betas: tuple[float, float]
     penalties: dict[str, float] = field(default_factory=dict)
     every: int = 1
+    part: tuple[float, float] = (0.0, 1.0)
 
 
 class World(Protocol):

@@ -27,7 +27,7 @@ def train(
 
     Args:
         data: a folder, or a source of `load_images`.
-        family: "gan", "vae" or "flow".
+        family: "gan", "vae", "flow" or "latent".
         out: the run's folder; None takes runs/NAME-FAMILY in the working folder.
         device, compiled, save_every, minutes, patience, start, workers, memory, echo: see `run.train`.
         precision: "float32" or "bfloat16"; None takes the one that the device is fast at.

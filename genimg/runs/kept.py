@@ -235,9 +235,9 @@ def sheet(history: History, scores: Sequence[Score]) -> np.ndarray:
 
 
 def published(model: Model) -> dict[str, Tensor]:
-    """The tensors that sampling and evaluating need: the averaged networks, and a VAE's sigma."""
+    """The tensors that sampling and evaluating need: the averaged networks, and what belongs to none, as sigma."""
     state = model.state_dict()
-    return {name: value for name, value in state.items() if name.startswith("average.") or name == "log_sigma"}
+    return {name: value for name, value in state.items() if name.startswith("average.") or "." not in name}
 
 
 def with_rest(model: Model, weights: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from genimg.models.gan import LOSSES
 from genimg.runs.commands import evaluate, train
-from genimg.runs.recipes import SAVE_EVERY, Recipe
+from genimg.runs.recipes import NEWER, SAVE_EVERY, Recipe
 from genimg.system.options import command, path
 
 #: Setting of a recipe -> its default, of those that have one.
@@ -34,12 +34,20 @@ what to change first:
   copies of the folder's pictures                      more pictures, --mirror, fewer --steps
   too slow, or out of memory                           a smaller --width, then --batch, then --size
 """),
+    "latent": ("a VAE for half of the steps, then a flow on its codes", """
+what to change first:
+  redrawn pictures are blurred                         more --steps, a larger --z-dim, or a lower --beta
+  samples are lumps                                    more --steps
+  copies of the folder's pictures                      more pictures, --mirror, fewer --steps
+  too slow, or out of memory                           a smaller --width, then --batch, then --size
+"""),
 }  # fmt: skip
 
 #: Family -> options that not every family has.
 OF_FAMILY = {
     "gan": ("--networks", "--z-dim", "--norm", "--loss", "--r1", "--diff-augment"),
     "vae": ("--networks", "--z-dim", "--beta", "--sigma"),
+    "latent": ("--z-dim", "--beta"),
 }
 
 #: What other programs call an option -> what it is here.
@@ -60,7 +68,7 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     """The command train, its families and their options."""
     p = command(
         commands, "train", "train a GAN, a VAE or a flow in a folder, or go on with what was begun there", train,
-        usage="python -m genimg train {gan,vae,flow} --data DATA --out FOLDER [options]",
+        usage="python -m genimg train {gan,vae,flow,latent} --data DATA --out FOLDER [options]",
     )  # fmt: skip
     families = p.add_subparsers(dest="family", required=True, metavar="family")
     for family, (text, epilog) in FAMILY.items():
@@ -92,7 +100,7 @@ def _add_options(p: argparse.ArgumentParser, family: str) -> None:
     where.add_argument("--white", type=float, help="the value that is white in pictures of more than 8 bits")
     where.add_argument("--skip-bad", action="store_true", help="leave out files that cannot be read, and list them")
     where.add_argument("--mirror", action="store_true", help="also show pictures mirrored: right for faces, not text")
-    of_text = "" if family == "flow" else ", of --networks text {}"
+    of_text = "" if family in NEWER else ", of --networks text {}"
     how = p.add_argument_group("training")
     how.add_argument("--steps", type=int, help="batches; a larger number extends a finished run")
     how.add_argument("--minutes", type=float, help="stop after so many and save; the same command goes on")
@@ -103,7 +111,9 @@ def _add_options(p: argparse.ArgumentParser, family: str) -> None:
     how.add_argument("--width", type=int, help=f"channels at full resolution; if not given 32{of_text.format('64')}")
     how.add_argument("--save-every", type=int, default=SAVE_EVERY, help="steps between checkpoints, each with a grid")
     own = p.add_argument_group("networks and losses")
-    if family != "flow":
+    if family == "latent":
+        own.add_argument("--z-dim", type=int, help="numbers in each place of the code; if not given 8")
+    if family not in NEWER:
         own.add_argument("--networks", help="book: the improved ones; text: the source text's")
         z_dim = "128" if family == "gan" else "64" + of_text.format("128")
         own.add_argument("--z-dim", type=int, help=f"length of the noise vector; if not given {z_dim}")
@@ -117,8 +127,9 @@ def _add_options(p: argparse.ArgumentParser, family: str) -> None:
             "--diff-augment", nargs="+", metavar="NAME", type=_policy,
             help="colour, translation, cutout: what D is shown; for folders under about 10,000 pictures",
         )  # fmt: skip
-    if family == "vae":
+    if family in ("vae", "latent"):
         own.add_argument("--beta", type=float, help="weight of the KL; 1 is the bound on the likelihood")
+    if family == "vae":
         own.add_argument("--sigma", type=_sigma, help="optimal, or a fixed number above 0")
     machine = p.add_argument_group("machine")
     machine.add_argument("--device", help="cpu, cuda, cuda:1, ...; if not given a GPU where there is one")

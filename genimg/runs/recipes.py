@@ -9,15 +9,17 @@ from typing import Any
 from torch import Tensor
 
 from genimg.data.augment import mirror
-from genimg.models import classic, flow, gan, vae
+from genimg.models import classic, flow, gan, latent, vae
 from genimg.models.diff_augment import POLICIES
 from genimg.models.model import Model
 from genimg.system.errors import RunError
 
 #: What can be trained.
-FAMILIES = ("gan", "vae", "flow")
+FAMILIES = ("gan", "vae", "flow", "latent")
 #: Family -> settings that the others do not have.
-OWN = {"gan": ("norm", "loss", "r1", "diff_augment"), "vae": ("beta", "sigma")}
+OWN = {"gan": ("norm", "loss", "r1", "diff_augment"), "vae": ("beta", "sigma"), "latent": ("beta",)}
+#: Families that the source text has no networks for.
+NEWER = ("flow", "latent")
 #: Steps between two saves.
 SAVE_EVERY = 500
 #: The book's networks, or those of the source text.
@@ -29,7 +31,7 @@ class Recipe:
     """Everything that decides what a run computes. None stands for a default that `complete` fills in.
 
     Attributes:
-        family: "gan", "vae" or "flow".
+        family: "gan", "vae", "flow" or "latent".
         data: a source of `load_images`, as text.
         size, channels: of the pictures; None takes 1 channel where all of a folder are grey, else 3.
         n: how many pictures at most; None takes all (of shapes 10,000).
@@ -37,12 +39,13 @@ class Recipe:
         steps, batch, seed: of the training. batch counts pictures over all processes.
         networks: "book" (upsampling, no batch norm in the discriminator) or "text" (the source text's).
         norm: of a GAN's generator among the book's networks: "batch" or "group".
-        z_dim, width: length of the noise (a flow has none of its own: its noise is a picture); channels at the first
-            level.
+        z_dim, width: length of the noise (a flow has none of its own: its noise is a picture), of "latent" numbers in
+            each place of the code; channels at the first level.
         lr: of Adam.
         loss, r1: of a GAN: a name out of `gan.LOSSES`; weight of the penalties R1 and R2.
         diff_augment: of a GAN: policies of `diff_augment`.
-        beta, sigma: of a VAE: weight of the KL; "optimal" or a positive number.
+        beta: of a VAE, and of the first stage of "latent": weight of the KL.
+        sigma: of a VAE: "optimal" or a positive number.
         mirror: show pictures mirrored half of the time.
         background, fit, skip_bad, white: of a folder, see `folder.load`.
         fingerprint: of the pictures, so that a run never goes on with others.
@@ -105,7 +108,7 @@ class Recipe:
         text = self.networks == "text"
         is_gan = self.family == "gan"
         defaults: dict[str, Any] = {
-            "z_dim": None if self.family == "flow" else 128 if is_gan or text else 64,
+            "z_dim": {"flow": None, "latent": 8, "gan": 128}.get(self.family, 128 if text else 64),
             "width": 64 if text else 32,
             "lr": 2e-4 if text else 1e-3,
             "loss": None if not is_gan else "sigmoid_bce" if text else "relativistic",
@@ -126,8 +129,8 @@ class Recipe:
             "family": (self.family in FAMILIES, f"one of {', '.join(FAMILIES)}"),
             "data": (isinstance(self.data, str) and self.data, "a folder or the name of a source"),
             "networks": (
-                self.networks == "book" if self.family == "flow" else self.networks in NETWORKS,
-                "book: the source text has no flow" if self.family == "flow" else f"one of {', '.join(NETWORKS)}",
+                self.networks == "book" if self.family in NEWER else self.networks in NETWORKS,
+                "book: the source text has no flow" if self.family in NEWER else f"one of {', '.join(NETWORKS)}",
             ),
             "norm": (self.norm in gan.NORMS, f"one of {', '.join(gan.NORMS)}"),
             "size": (_whole(self.size) and self.size in sizes, f"one of {', '.join(map(str, sizes))}"),
@@ -172,7 +175,8 @@ class Recipe:
         """Settings that have been made although they are not of this family, or not of these networks."""
         if self.family not in FAMILIES:
             return {}
-        others = [name for family, names in OWN.items() if family != self.family for name in names]
+        own = OWN.get(self.family, ())
+        others = sorted({name for names in OWN.values() for name in names} - set(own))
         others += ["norm"] if self.networks == "text" else []
         plain = {field.name: field.default for field in dataclasses.fields(self)}
         return {name: getattr(self, name) for name in others if getattr(self, name) != plain[name]}
@@ -186,6 +190,8 @@ class Recipe:
         if self.family == "flow":
             return flow.Flow(size, channels, width, 4 * width, lr=self.lr)
         assert z_dim is not None
+        if self.family == "latent":
+            return latent.Latent(size, channels, z_dim, width, 4 * width, kl_weight=self.beta, lr=self.lr)
         if self.family == "vae":
             options: dict[str, Any] = dict(size=size, channels=channels, lr=self.lr, beta=self.beta, sigma=self.sigma)
             if text:

@@ -44,7 +44,7 @@ def add_sample(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     p.add_argument("--out", type=path, help="a .png, or with --each a folder; if not given beside the run's grids")
     p.add_argument("--columns", type=int, default=8, help="pictures in a row")
     p.add_argument("--scale", type=int, default=1, help="enlarge each pixel to a square of so many")
-    p.add_argument("--solver-steps", type=int, default=20, help="of a flow: fewer are quicker and coarser")
+    p.add_argument("--solver-steps", type=int, default=20, help="of flow and latent: fewer are quicker and coarser")
     what = p.add_mutually_exclusive_group()
     what.add_argument("--interpolate", action="store_true", help="rows from one noise vector to another")
     what.add_argument(
@@ -72,7 +72,7 @@ def sample(options: argparse.Namespace) -> int:
     if not 1 <= options.scale <= 64:
         raise RunError(f"--scale {options.scale}: it has to be from 1 to 64")
     model, recipe = run.load(options.folder, device(options), options.last)
-    solver = {"steps": options.solver_steps} if recipe.family == "flow" else {}
+    solver = {} if model.quick else {"steps": options.solver_steps}
     out = _place(options, kind)
     if kind == "walk":
         count, noise = _walk(model, options)

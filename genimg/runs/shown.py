@@ -6,14 +6,15 @@ import torch
 from torch import Tensor, nn
 
 from genimg.data.images import to_bytes
-from genimg.models.export import Pictures, Velocity, described, onnx_bytes
+from genimg.models.export import Followed, Pictures, Velocity, described, onnx_bytes
 from genimg.models.flow import Flow
+from genimg.models.latent import Latent
 from genimg.models.model import Model
 from genimg.runs.recipes import Recipe
 
 #: Directions that are found, and how many pictures they are found by.
 DIRECTIONS, BY_PICTURES = 5, 256
-#: Steps from noise to a picture in a page, for a flow; fewer than `sample` takes.
+#: Steps from noise to a picture in a page, for a flow on pixels or codes; fewer than `sample` takes.
 STEPS = 10
 
 
@@ -55,10 +56,12 @@ def network_of(model: Model, recipe: Recipe) -> Network:
         use = f"Followed from t = 0 to t = 1, by 20 steps of Heun's method, the last by Euler's, x becomes {pictures}"
         x = torch.randn(2, recipe.channels or 3, recipe.size, recipe.size)
         return Network(Velocity(model), {"x": x, "t": torch.tensor([0.2, 0.7])}, meaning, use)
-    assert recipe.z_dim is not None
-    meaning = {"z": f"float32 (n, {recipe.z_dim}), noise from N(0, 1)", "x": pictures}
+    z = model.noise(2, torch.Generator(model.device()).manual_seed(0)).cpu()
+    meaning = {"z": f"float32 (n, {z.shape[1]}), noise from N(0, 1)", "x": pictures}
     use = "Each z makes one picture"
-    return Network(Pictures(model), {"z": torch.randn(2, recipe.z_dim)}, meaning, use)  # type: ignore[arg-type]
+    if isinstance(model, Latent):
+        return Network(Followed(model, STEPS), {"z": z}, meaning, f"{use}, by {STEPS} steps of its flow")
+    return Network(Pictures(model), {"z": z}, meaning, use)  # type: ignore[arg-type]
 
 
 def directions(model: Model, network: Network) -> Tensor:
@@ -95,5 +98,5 @@ def example(model: Model) -> tuple[Tensor, Tensor]:
     """The first noise of the run's own grids, (1, *noise), and the picture that torch draws of it as a page does, uint8
     (1, C, H, W)."""
     z = model.noise_for(64, 0)[:1]
-    options = {"steps": STEPS} if isinstance(model, Flow) else {}
+    options = {} if model.quick else {"steps": STEPS}
     return z.cpu(), to_bytes(model.sample(z=z, **options)).cpu()

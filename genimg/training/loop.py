@@ -60,7 +60,7 @@ class Training:
             raise ValueError(f"schedule {schedule!r}; there are linear and constant")
         self.model, self.images, self.steps, self.batch, self.seed = model, images, steps, batch, seed
         self.every, self.schedule, self.transform, self.tell = every, schedule, transform, tell
-        self.half_life = half_life or steps * batch / 20
+        self.half_life = half_life
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         check_pictures(images)
         seed_everything(seed)
@@ -91,15 +91,18 @@ class Training:
                 drawn = next(self.stream)
         else:
             drawn = next(self.stream)
-        self.stepper.set_rates(rate(self.step, self.steps, self.schedule))
+        moving = self.moving()
+        self.stepper.set_rates({name: rate(done, of, self.schedule) for name, (done, of) in moving.items()})
         x, *labels = drawn if isinstance(drawn, tuple) else (drawn,)
         before, x = x, self.transform(x) if self.transform else x
         if self.step == 0:
             self._tell(diagnostics.check_range(x, before))
         with explained(self.model, x):
-            self.window.add(self.stepper.step(x, *labels))
+            self.window.add(self.stepper.step(x, *labels, players=moving))
         self.step += 1
-        update_average(self.model, decay_after(self.step, self.batch, self.half_life))
+        for name, (done, of) in moving.items():
+            decay = decay_after(done + 1, self.batch, self.half_life or of * self.batch / 20)
+            update_average(self.model, self.stepper.players[name].networks, decay)
         self._averages_moved()
         means = None
         if self.step % self.every == 0 or self.step == self.steps:
@@ -110,6 +113,11 @@ class Training:
         self.history.seconds += time.perf_counter() - started
         self.history.images_seen = self.step * self.batch
         return means
+
+    def moving(self) -> dict[str, tuple[int, int]]:
+        """The players of the next step: name -> steps that it has made, and makes in all."""
+        spans = {name: [round(self.steps * end) for end in p.part] for name, p in self.stepper.players.items()}
+        return {name: (self.step - a, b - a) for name, (a, b) in spans.items() if a <= self.step < b}
 
     def _tell(self, diagnoses: Iterable[diagnostics.Diagnosis]) -> None:
         for diagnosis in diagnoses:
@@ -217,7 +225,7 @@ def fit(
         seed: of the batches' order and of the noise the model draws.
         device: None takes the GPU where there is one.
         every: how often, in steps, the losses are read back.
-        half_life: of the weight average, in pictures; None takes a twentieth of the run.
+        half_life: of the weight average, in pictures; None takes a twentieth of the steps in which the network learns.
         schedule: "linear" lowers the learning rate to a tenth over the run, "constant" leaves it.
         transform: applied to every batch (N, C, H, W) in [-1, 1], for augmentation.
         callback: function (step, model), called after each reading of the losses; it must not train the model.
@@ -259,9 +267,11 @@ def rate(step: int, steps: int, schedule: str) -> float:
 
 
 @torch.no_grad()
-def update_average(model: Model, decay: float) -> None:
-    """average <- decay * average + (1 - decay) * weights. Buffers are left alone: `Model.calibrate` makes them."""
-    for name, average in model.average.items():
+def update_average(model: Model, networks: Iterable[str], decay: float) -> None:
+    """average <- decay * average + (1 - decay) * weights, of the networks that are averaged. Buffers are left alone:
+    `Model.calibrate` makes them."""
+    for name in [name for name in networks if name in model.average]:
+        average = model.average[name]
         olds: list[Tensor] = list(average.parameters())
         news: list[Tensor] = list(model.get_submodule(name).parameters())
         torch._foreach_lerp_(olds, news, 1 - decay)

@@ -4,7 +4,7 @@ What models do not know is here: number formats, several processes, compilation,
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -56,15 +56,17 @@ class Stepper:
         model.train()
         model.average.eval()
 
-    def step(self, x: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
-        """Every player's move on a batch (N, C, H, W) in [-1, 1], labels (N,) or None.
+    def step(
+        self, x: Tensor, labels: Tensor | None = None, *, players: Iterable[str] | None = None
+    ) -> dict[str, Tensor]:
+        """The move of every player, or of some by name, on a batch (N, C, H, W) in [-1, 1], labels (N,) or None.
 
         Returns:
             name -> 0-d tensor, detached and left on the device: means of the losses' parts, and,
             each `EVERY` steps, what watches a run.
         """
         told: dict[str, Tensor] = {}
-        for name in self.players:
+        for name in self.players if players is None else players:
             parts = self.move(name, x, labels)
             told |= {part: value.mean() for part, value in parts.items() if value.dim() < 2}
             if self.steps % EVERY == 0:
@@ -100,10 +102,10 @@ class Stepper:
             for weight in weights:
                 weight.requires_grad_(player in names)
 
-    def set_rates(self, factor: float) -> None:
-        """Learning rates, as a share of those at the start."""
-        for name, optimiser in self.optimisers.items():
-            optimiser.param_groups[0]["lr"] = self.rates[name] * factor
+    def set_rates(self, factors: Mapping[str, float]) -> None:
+        """Learning rates of players by name, as a share of those at the start."""
+        for name, factor in factors.items():
+            self.optimisers[name].param_groups[0]["lr"] = self.rates[name] * factor
 
     def state_dict(self) -> dict[str, Any]:
         """The optimisers' states."""

@@ -29,7 +29,10 @@ from onnx.reference import ReferenceEvaluator  # noqa: E402
 
 INSTALLED = Path(__file__).parents[2] / "_build" / "live"
 #: Name -> family, and what it is trained on: pictures of one channel, and of three; the last has the text's networks.
-DATA = {"gan": ["gan", "digits", "8"], "vae": ["vae", "shapes", "16"], "flow": ["flow", "digits", "8"]}
+DATA = {
+    "gan": ["gan", "digits", "8"], "vae": ["vae", "shapes", "16"], "flow": ["flow", "digits", "8"],
+    "latent": ["latent", "digits", "16"],
+}  # fmt: skip
 RUNS = DATA | {"text": ["vae", "shapes", "32"]}
 
 
@@ -94,7 +97,8 @@ def test_the_model_alone_draws_what_the_run_draws(family, trained, tmp_path, cap
 
         drawn, expected = carry(velocity, z, 4).clamp(-1, 1), model.sample(z=z, steps=4)
     else:
-        drawn, expected = torch.from_numpy(evaluator.run(None, {"z": z.numpy()})[0]), model.sample(z=z)
+        options = {} if model.quick else {"steps": shown.STEPS}
+        drawn, expected = torch.from_numpy(evaluator.run(None, {"z": z.numpy()})[0]), model.sample(z=z, **options)
     assert torch.allclose(drawn, expected, atol=1e-4)
     shape = f"(n, {recipe.channels}, {recipe.size}, {recipe.size})"
     names = {"x", "t", "velocity"} if family == "flow" else {"z", "x"}
@@ -156,6 +160,7 @@ RECIPES = {
     "text": Recipe("gan", "shapes", 32, 3, 50, networks="text"),
     "vae": Recipe("vae", "some pictures", 16, 3, sigma=0.3, beta=2.0, fit="pad", skip_bad=True, white=4095.0),
     "flow": Recipe("flow", "digits", 8, 1, width=8),
+    "latent": Recipe("latent", "digits", 16, 1, z_dim=4, beta=0.5),
 }
 
 
@@ -323,7 +328,7 @@ def test_the_browser_draws_what_torch_draws(family, visit, trained):
     found = page.evaluate(
         "async z => Array.from(await document.documentElement.api.draw(Float32Array.from(z)))", z.flatten().tolist()
     )
-    options = {"steps": shown.STEPS} if family == "flow" else {}
+    options = {} if model.quick else {"steps": shown.STEPS}
     expected = model.sample(z=z, **options).flatten().numpy()
     assert np.abs(np.clip(found, -1, 1) - expected).max() < 4 / 255
     assert not visit.problems

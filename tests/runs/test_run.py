@@ -25,7 +25,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from genimg import flow, gan, vae
+from genimg import flow, gan, latent, vae
 from genimg.__main__ import main
 from genimg.data.sources import load_images
 from genimg.runs.kept import CHECKPOINT, HISTORY, SAMPLES, WEIGHTS, read_config
@@ -38,6 +38,7 @@ from genimg.training.loop import Training
 KILLS = int(os.environ.get("GENIMG_KILLS", "4"))
 GAN = ["gan", "--size", "16", "--width", "4", "--batch", "8", "--steps", "60"]
 VAE = ["vae", "--size", "16", "--width", "8", "--batch", "8", "--steps", "60"]
+LATENT = ["latent", "--size", "16", "--width", "8", "--batch", "8", "--steps", "40"]
 FLOW = ["flow", "--size", "16", "--width", "8", "--batch", "8", "--steps", "40"]
 TEXT = ["gan", "--networks", "text", "--size", "32", "--width", "8", "--batch", "4", "--steps", "12"]
 DIGITS = ["gan", "--data", "digits", "--size", "8", "--width", "4", "--n", "100", "--batch", "8", "--threads", "1"]
@@ -136,7 +137,9 @@ def killed_run(arguments, pictures, out, kills, rng):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "share"), [(GAN, 0.5), (VAE, 0.5), (FLOW, 0.5), (TEXT, 0.25)], ids=["gan", "vae", "flow", "text"]
+    ("arguments", "share"),
+    [(GAN, 0.5), (VAE, 0.5), (FLOW, 0.5), (LATENT, 0.5), (TEXT, 0.25)],
+    ids=["gan", "vae", "flow", "latent", "text"],
 )
 def test_sigkill_then_the_same_command_ends_in_the_same_bytes(arguments, share, pictures, tmp_path):
     total, rng, tally, rounds = max(1, round(KILLS * share)), random.Random(1), {}, 0
@@ -260,6 +263,7 @@ BUILD = {
     "gan": lambda: gan.GAN(size=8, z_dim=4, width=4, d_width=4, every=3),
     "vae": lambda: vae.VAE(size=8, z_dim=3, width=4),
     "flow": lambda: flow.Flow(size=8, width=8),
+    "latent": lambda: latent.Latent(8, 1, z_dim=2, width=4, flow_width=8),
 }
 
 

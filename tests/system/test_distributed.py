@@ -33,6 +33,7 @@ BOOK = {
         "--loss", "non_saturating",
     ],
     "flow": ["flow", "--size", "16", "--width", "8", "--steps", "12"],
+    "latent": ["latent", "--size", "16", "--width", "8", "--steps", "12"],
 }  # fmt: skip
 
 pytestmark = pytest.mark.skipif(

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from genimg import flow, gan, vae
+from genimg import flow, gan, latent, vae
 from genimg.models.model import Model, Player
 from genimg.system.device import seed_everything
 from genimg.training import measures
@@ -19,6 +19,7 @@ BUILDS = {
     "vae": lambda: vae.VAE(8, z_dim=3, width=4),
     "vae, learned sigma": lambda: vae.VAE(8, z_dim=3, width=4, sigma="learned"),
     "flow": lambda: flow.Flow(8, width=8),
+    "latent": lambda: latent.Latent(8, 1, z_dim=2, width=4, flow_width=8),
 }
 each_family = pytest.mark.parametrize("build", BUILDS.values(), ids=BUILDS)
 
@@ -258,10 +259,10 @@ def test_rates_are_shares_of_each_players_own():
 
     assert rates() == trainer.rates
     for factor in (0.5, 0.1, 1.0):  # of those at the start, not of the last
-        trainer.set_rates(factor)
+        trainer.set_rates(dict.fromkeys(trainer.rates, factor))
         assert rates() == pytest.approx({"first": 0.1 * factor, "second": 0.2 * factor})
     assert trainer.rates == {"first": 0.1, "second": 0.2}
-    trainer.set_rates(0.0)
+    trainer.set_rates({"first": 0.0})
     before = trainer.model.a.weight.detach().clone()
     trainer.step(X)
     assert torch.equal(trainer.model.a.weight, before)

@@ -1,0 +1,195 @@
+"""A flow on the codes of a VAE: the VAE's prior, learned.
+
+Rombach et al. 2021, https://arxiv.org/abs/2112.10752: a first stage that redraws pictures well and pays little for its
+codes, then a generator of codes, which are far fewer numbers than pixels. Here the first stage is a VAE whose code is
+a small map, side x side places with some numbers each, and the second is flow matching (`flow.py`).
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from genimg.models.flow import interpolate, logit_normal_times, velocity_loss
+from genimg.models.likelihood import log_gaussian
+from genimg.models.model import Model, Player, group_norm
+from genimg.models.ode import carry
+from genimg.models.unet import UNet
+from genimg.models.vae import kl_to_standard_normal, optimal_sigma, reparameterise
+
+#: A code has as many places along a side as a picture has squares of 8 pixels, and at least 8.
+PIXELS, LEAST = 8, 8
+
+
+class Encoder(nn.Module):
+    """Picture (N, channels, size, size) -> mean and log-variance of q(z | x), each (N, z_dim, side, side)."""
+
+    def __init__(self, channels: int, z_dim: int, widths: list[int]) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, widths[0], 3, padding=1)
+        self.levels = nn.ModuleList(Level(a, b, 2) for a, b in zip(widths, widths[1:], strict=False))
+        self.last = nn.Conv2d(widths[-1], 2 * z_dim, 1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        x = F.silu(self.first(x))
+        for level in self.levels:
+            x = level(x)  # (N, C, s, s) -> (N, C', s / 2, s / 2)
+        mu, logvar = self.last(x).float().chunk(2, dim=1)  # (N, z_dim, side, side) twice
+        return mu, logvar.clamp(-12, 8)
+
+
+class Decoder(nn.Module):
+    """Code (N, z_dim, side, side) -> mean of p(x | z) before it is squashed, (N, channels, size, size)."""
+
+    def __init__(self, channels: int, z_dim: int, widths: list[int]) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(z_dim, widths[0], 3, padding=1)
+        self.levels = nn.ModuleList(
+            nn.Sequential(nn.Upsample(scale_factor=2), Level(a, b)) for a, b in zip(widths, widths[1:], strict=False)
+        )
+        self.last = nn.Conv2d(widths[-1], channels, 3, padding=1)
+
+    def forward(self, z: Tensor) -> Tensor:
+        x = F.silu(self.first(z)).contiguous(memory_format=torch.channels_last)
+        for level in self.levels:
+            x = level(x)  # (N, C, s, s) -> (N, C', 2 s, 2 s)
+        return self.last(x).float()
+
+
+class Level(nn.Sequential):
+    """Two convolutions, the first with a stride: (N, a, s, s) -> (N, b, s / stride, s / stride)."""
+
+    def __init__(self, a: int, b: int, stride: int = 1) -> None:
+        super().__init__(
+            nn.Conv2d(a, b, 3, stride=stride, padding=1), group_norm(b), nn.SiLU(),
+            nn.Conv2d(b, b, 3, padding=1), group_norm(b), nn.SiLU(),
+        )  # fmt: skip
+
+
+class Latent(Model):
+    """First stage and flow, one after the other: of a run's steps the VAE takes the first part, the flow the rest.
+
+    The noise is as long as the code: z (N, code), of which the flow makes a code and the decoder a picture.
+
+    Args:
+        size, channels: of the pictures.
+        z_dim: numbers in each place of the code.
+        width: channels of the VAE at full size; each halving doubles them, up to `max_width`.
+        flow_width: of the flow's U-Net.
+        kl_weight: of the KL in the first stage. Below 1: the flow, not the prior, says how codes are distributed.
+        first: share of the steps that is the VAE's.
+        lr, betas: Adam's, for both.
+
+    Attributes:
+        shift, deviation: of the codes, (z_dim, 1, 1): the flow sees codes less the first, over the second. Running
+            values of the first stage.
+
+    Raises:
+        ValueError: a size that the networks are not built for.
+    """
+
+    averaged = ("encoder", "decoder", "velocity")
+    log_sigma: Tensor
+    shift: Tensor
+    deviation: Tensor
+
+    def __init__(
+        self, size: int = 32, channels: int = 3, z_dim: int = 8, width: int = 32, max_width: int = 128,
+        flow_width: int = 64, kl_weight: float = 0.3, first: float = 0.5, lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.99),
+    ) -> None:  # fmt: skip
+        super().__init__()
+        if size not in (8, 16, 32, 64, 128, 256):
+            raise ValueError(f"size {size}: these networks are built for 8, 16, 32, 64, 128 or 256 pixels")
+        side = max(LEAST, size // PIXELS)
+        halvings = (size // side).bit_length() - 1
+        widths = [min(width * 2**i, max_width) for i in range(halvings + 1)]
+        self.encoder = Encoder(channels, z_dim, widths)
+        self.decoder = Decoder(channels, z_dim, widths[::-1])
+        self.velocity = UNet(side, z_dim, flow_width, 2 * flow_width)
+        self.places, self.code = (z_dim, side, side), z_dim * side * side
+        self.dims, self.kl_weight, self.first, self.lr, self.betas = channels * size**2, kl_weight, first, lr, betas
+        self.register_buffer("log_sigma", torch.tensor(-1.0))
+        self.register_buffer("shift", torch.zeros(z_dim, 1, 1))
+        self.register_buffer("deviation", torch.ones(z_dim, 1, 1))
+
+    def players(self) -> dict[str, Player]:
+        """Two, in turns that do not overlap: the VAE, then the flow."""
+        vae = Player(("encoder", "decoder"), self.vae_loss, self.lr, self.betas, part=(0.0, self.first))
+        return {"vae": vae, "flow": Player(("velocity",), self.flow_loss, self.lr, self.betas, part=(self.first, 1.0))}
+
+    def noise(self, n: int, generator: torch.Generator | None = None) -> Tensor:
+        """What n pictures are made of, drawn from N(0, I): (n, code)."""
+        return torch.randn(n, self.code, generator=generator, device=self.device())
+
+    def training_noise(self, n: int) -> tuple[Tensor, ...]:
+        """That of the encoder's draw and of the flow, each (n, *places), and the times (n,)."""
+        eps, x_0 = torch.randn(2, n, *self.places, device=self.device())
+        return eps, x_0, logit_normal_times(n, device=self.device())
+
+    def vae_loss(
+        self, x: Tensor, eps: Tensor, x_0: Tensor, t: Tensor, labels: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """The negative ELBO per sample, in nats, with the KL weighed; and its parts."""
+        mu, logvar = self.encoder(x)  # (N, C, H, W) -> (N, z_dim, side, side) twice
+        mean = torch.tanh(self.decoder(reparameterise(mu, logvar, eps)))
+        sigma = optimal_sigma(x, mean, self.world.mean)
+        log_p = log_gaussian(x, mean, sigma)  # (N,)
+        kl = kl_to_standard_normal(mu, logvar).flatten(1).sum(1)  # (N,)
+        parts = {"loss": self.kl_weight * kl - log_p, "distortion": -log_p, "kl": kl, "sigma": sigma}
+        return parts | {"mu": mu, "logvar": logvar}
+
+    def flow_loss(
+        self, x: Tensor, eps: Tensor, x_0: Tensor, t: Tensor, labels: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """The squared error of the velocity per sample, on the way from x_0 to the code at times t."""
+        with torch.no_grad():
+            mu, logvar = self.network("encoder")(x)
+            code = (reparameterise(mu, logvar, eps) - self.shift) / self.deviation
+        return {"velocity": velocity_loss(self.velocity(interpolate(x_0, code, t), t), x_0, code)}
+
+    @torch.no_grad()
+    def after_update(self, parts: dict[str, Tensor]) -> None:
+        """Running values over batches: sigma, and what codes are divided by before the flow sees them."""
+        if "mu" not in parts:
+            return
+        self.log_sigma.lerp_(parts["sigma"].log(), 0.02)
+        parts["sigma"] = self.log_sigma.exp()
+        mu, variance = parts["mu"], parts["logvar"].exp()
+        mean = self.world.mean(mu.mean((0, 2, 3)))[:, None, None]
+        spread = self.world.mean(((mu - mean).square() + variance).mean((0, 2, 3)))[:, None, None]
+        self.shift.lerp_(mean, 0.02)
+        self.deviation.lerp_(spread.sqrt(), 0.02)
+
+    @torch.no_grad()
+    def encode(self, x: Tensor, averaged: bool = True) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of q(z | x): two (N, z_dim, side, side)."""
+        net = self.network("encoder", averaged)
+        parts = [net(part) for part in x.split(256)]
+        return torch.cat([mu for mu, _ in parts]), torch.cat([logvar for _, logvar in parts])
+
+    @torch.no_grad()
+    def decode(self, code: Tensor, averaged: bool = True) -> Tensor:
+        """Mean of p(x | z) at codes (N, z_dim, side, side): (N, C, H, W) in [-1, 1]."""
+        net = self.network("decoder", averaged)
+        return torch.cat([torch.tanh(net(part)) for part in code.split(256)])
+
+    @torch.no_grad()
+    def sample(
+        self, n: int | None = None, seed: int | None = None, z: Tensor | None = None, steps: int = 20,
+        solver: str = "heun", averaged: bool = True,
+    ) -> Tensor:  # fmt: skip
+        """Pictures (n, C, H, W) in [-1, 1], float32.
+
+        Args:
+            n: how many; or give the noise `z` (n, code) yourself.
+            seed: the noise's seed; None goes on with torch's global one.
+            steps, solver: see `ode.carry`.
+            averaged: the averaged networks, or those in training.
+        """
+        z = self.noise_for(n, seed) if z is None else z
+        return torch.cat([self.picture(part, steps, solver, averaged) for part in z.split(256)])
+
+    def picture(self, z: Tensor, steps: int = 20, solver: str = "heun", averaged: bool = True) -> Tensor:
+        """Noise (N, code), to a code (N, z_dim, side, side), to pictures (N, C, H, W) in [-1, 1]."""
+        x = carry(self.network("velocity", averaged), z.unflatten(1, self.places), steps, solver)
+        return torch.tanh(self.network("decoder", averaged)(x * self.deviation + self.shift))
