@@ -23,13 +23,15 @@ PIXELS, LEAST = 8, 8
 class Encoder(nn.Module):
     """Picture (N, channels, size, size) -> mean and log-variance of q(z | x), each (N, z_dim, side, side)."""
 
-    def __init__(self, channels: int, z_dim: int, widths: list[int]) -> None:
+    def __init__(self, channels: int, z_dim: int, widths: list[int], patch: int = 1) -> None:
         super().__init__()
-        self.first = nn.Conv2d(channels, widths[0], 3, padding=1)
+        self.patch = patch
+        self.first = nn.Conv2d(channels * patch**2, widths[0], 3, padding=1)
         self.levels = nn.ModuleList(Level(a, b, 2) for a, b in zip(widths, widths[1:], strict=False))
         self.last = nn.Conv2d(widths[-1], 2 * z_dim, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        x = F.pixel_unshuffle(x, self.patch).contiguous(memory_format=torch.channels_last)  # (N, C p^2, S / p, S / p)
         x = F.silu(self.first(x))
         for level in self.levels:
             x = level(x)  # (N, C, s, s) -> (N, C', s / 2, s / 2)
@@ -40,19 +42,20 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Code (N, z_dim, side, side) -> mean of p(x | z) before it is squashed, (N, channels, size, size)."""
 
-    def __init__(self, channels: int, z_dim: int, widths: list[int]) -> None:
+    def __init__(self, channels: int, z_dim: int, widths: list[int], patch: int = 1) -> None:
         super().__init__()
+        self.patch = patch
         self.first = nn.Conv2d(z_dim, widths[0], 3, padding=1)
         self.levels = nn.ModuleList(
             nn.Sequential(nn.Upsample(scale_factor=2), Level(a, b)) for a, b in zip(widths, widths[1:], strict=False)
         )
-        self.last = nn.Conv2d(widths[-1], channels, 3, padding=1)
+        self.last = nn.Conv2d(widths[-1], channels * patch**2, 3, padding=1)
 
     def forward(self, z: Tensor) -> Tensor:
         x = F.silu(self.first(z)).contiguous(memory_format=torch.channels_last)
         for level in self.levels:
             x = level(x)  # (N, C, s, s) -> (N, C', 2 s, 2 s)
-        return self.last(x).float()
+        return F.pixel_shuffle(self.last(x), self.patch).float()
 
 
 class Level(nn.Sequential):
@@ -101,10 +104,11 @@ class Latent(Model):
         if size not in (8, 16, 32, 64, 128, 256):
             raise ValueError(f"size {size}: these networks are built for 8, 16, 32, 64, 128 or 256 pixels")
         side = max(LEAST, size // PIXELS)
-        halvings = (size // side).bit_length() - 1
+        patch = 2 if size > 2 * side else 1
+        halvings = (size // patch // side).bit_length() - 1
         widths = [min(width * 2**i, max_width) for i in range(halvings + 1)]
-        self.encoder = Encoder(channels, z_dim, widths)
-        self.decoder = Decoder(channels, z_dim, widths[::-1])
+        self.encoder = Encoder(channels, z_dim, widths, patch)
+        self.decoder = Decoder(channels, z_dim, widths[::-1], patch)
         self.velocity = UNet(side, z_dim, flow_width, 2 * flow_width)
         self.places, self.code = (z_dim, side, side), z_dim * side * side
         self.dims, self.kl_weight, self.first, self.lr, self.betas = channels * size**2, kl_weight, first, lr, betas
