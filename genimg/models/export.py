@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from genimg.models.flow import Flow
 from genimg.models.gan import GAN
-from genimg.models.latent import Latent
 from genimg.models.vae import VAE
 
 #: Weights of at least so many numbers are kept as float16 by `halved`, the others as they are.
@@ -39,19 +38,6 @@ class Pictures(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         return self.squash(self.net(z))
-
-
-class Followed(nn.Module):
-    """z (N, code) -> what a `Latent` draws in so many steps, (N, C, H, W) in [-1, 1]: a copy of its networks, on the
-    processor."""
-
-    def __init__(self, model: Latent, steps: int) -> None:
-        super().__init__()
-        model.network("velocity")  # makes the averages ready
-        self.model, self.steps = copy.deepcopy(model).cpu().eval().requires_grad_(False), steps
-
-    def forward(self, z: Tensor) -> Tensor:
-        return self.model.picture(z, self.steps)
 
 
 class Velocity(nn.Module):

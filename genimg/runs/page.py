@@ -20,8 +20,6 @@ from genimg.system import browser, files
 from genimg.system.errors import RunError
 from genimg.system.options import command, path
 
-#: Family -> what a page calls it.
-NAMES = {"gan": "GAN", "vae": "VAE", "flow": "Flow", "latent": "Flow on codes"}
 #: Bytes that a page may have; with more, browsers are slow to open it.
 MOST = 50_000_000
 
@@ -72,7 +70,7 @@ def make(
         "example": {"z": _floats(z), "picture": _base64(picture.numpy().tobytes())},
     }  # fmt: skip
     parts = {
-        "title": html.escape(f"{NAMES[recipe.family]} on {title(recipe.data)}"),
+        "title": html.escape(f"{recipe.family.upper() if recipe.family != 'flow' else 'Flow'} on {title(recipe.data)}"),
         "lead": sections.lead(out, recipe, sum(one.numel() for one in network.module.parameters())),
         "grids": sections.grids(out, recipe.size), "numbers": sections.numbers(out, numbers),
         "recipe": sections.recipe_of(recipe),

@@ -6,15 +6,16 @@ import torch
 from torch import Tensor, nn
 
 from genimg.data.images import to_bytes
-from genimg.models.export import Followed, Pictures, Velocity, described, onnx_bytes
+from genimg.models.export import Pictures, Velocity, described, onnx_bytes
 from genimg.models.flow import Flow
 from genimg.models.latent import Latent
 from genimg.models.model import Model
 from genimg.runs.recipes import Recipe
+from genimg.system.errors import RunError
 
 #: Directions that are found, and how many pictures they are found by.
 DIRECTIONS, BY_PICTURES = 5, 256
-#: Steps from noise to a picture in a page, for a flow on pixels or codes; fewer than `sample` takes.
+#: Steps from noise to a picture in a page, for a flow; fewer than `sample` takes.
 STEPS = 10
 
 
@@ -44,7 +45,15 @@ class Network:
 
 
 def network_of(model: Model, recipe: Recipe) -> Network:
-    """The network that draws."""
+    """The network that draws.
+
+    Raises:
+        RunError: a model of two networks.
+    """
+    if isinstance(model, Latent):
+        raise RunError(
+            "a latent run has two networks, a flow and a decoder, and a page runs one; sample --walk shows it"
+        )
     shape = f"{recipe.channels}, {recipe.size}, {recipe.size}"
     colours = "grey" if recipe.channels == 1 else "red, green, blue"
     pictures = f"float32 (n, {shape}), {colours} from -1, black, to 1, white"
@@ -59,8 +68,6 @@ def network_of(model: Model, recipe: Recipe) -> Network:
     z = model.noise(2, torch.Generator(model.device()).manual_seed(0)).cpu()
     meaning = {"z": f"float32 (n, {z.shape[1]}), noise from N(0, 1)", "x": pictures}
     use = "Each z makes one picture"
-    if isinstance(model, Latent):
-        return Network(Followed(model, STEPS), {"z": z}, meaning, f"{use}, by {STEPS} steps of its flow")
     return Network(Pictures(model), {"z": z}, meaning, use)  # type: ignore[arg-type]
 
 
@@ -98,5 +105,5 @@ def example(model: Model) -> tuple[Tensor, Tensor]:
     """The first noise of the run's own grids, (1, *noise), and the picture that torch draws of it as a page does, uint8
     (1, C, H, W)."""
     z = model.noise_for(64, 0)[:1]
-    options = {} if model.quick else {"steps": STEPS}
+    options = {"steps": STEPS} if isinstance(model, Flow) else {}
     return z.cpu(), to_bytes(model.sample(z=z, **options)).cpu()
