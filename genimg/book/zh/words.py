@@ -17,7 +17,7 @@ TABLE = FOLDER / "words.json"
 #: What no reader needs translated: formulas, addresses, names in code, numbers with what is written onto them.
 _PLAIN = re.compile(r"\$[^$]*\$|https?://\S+|`[^`]*`|\w*\d[\w.]*|\b\w+[_.]\w[\w.]*")
 _WORD = re.compile(r"[A-Za-z]*[a-z]{2}[A-Za-z]*")  # GAN, KL and D are the same in both languages
-_BRACE = re.compile(r"(?<![_^])\{(\d?)\}")  # none of a formula
+_BRACE = re.compile(r"(?<![_^])\{(\d*)\}")  # none of a formula
 
 
 def needs(text: str) -> bool:
@@ -37,12 +37,16 @@ class Words:
     table: dict[str, str]
     missing: dict[str, None] = field(default_factory=dict)
 
-    def __call__(self, text: str) -> str:
-        """The Chinese of a text; the text itself, noted as missing, where the table has none."""
+    def __call__(self, text: str, *parts: object) -> str:
+        """The Chinese of a text; the text itself, noted as missing, where the table has none.
+
+        Args:
+            parts: what then stands where the text has {0}, {1}, ..., as it is.
+        """
         found = self._found(text)
         if found is None:
             self.missing[text] = None
-        return text if found is None else found
+        return filled(text if found is None else found, *parts)
 
     def _found(self, text: str) -> str | None:
         if (known := self.table.get(text)) is not None:
@@ -57,7 +61,7 @@ class Words:
             if match := pattern.fullmatch(text):
                 parts = [part for part in map(self._found, match.groups()) if part is not None]
                 if len(parts) == len(match.groups()):
-                    return _filled(chinese, parts)
+                    return filled(chinese, *parts)
         if "\n" in text:
             lines = [line for line in map(self._found, text.split("\n")) if line is not None]
             return "\n".join(lines) if len(lines) == text.count("\n") + 1 else None
@@ -72,10 +76,10 @@ def _patterns(items: tuple[tuple[str, str], ...]) -> list[tuple[re.Pattern[str],
     return [(re.compile("(.+?)".join(map(re.escape, parts)), re.DOTALL), chinese) for parts, chinese in found]
 
 
-def _filled(chinese: str, parts: list[str]) -> str:
-    """A translation with its braces filled: {} in order, {0} and {1} by number."""
+def filled(text: str, *parts: object) -> str:
+    """A text with its braces filled: {} in order, {0} and {1} by number; as it is where there is nothing to fill in."""
     rest = iter(parts)
-    return _BRACE.sub(lambda brace: parts[int(brace[1])] if brace[1] else next(rest), chinese)
+    return _BRACE.sub(lambda brace: str(parts[int(brace[1])] if brace[1] else next(rest)), text) if parts else text
 
 
 def load(path: Path = TABLE) -> Words:
