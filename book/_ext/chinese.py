@@ -69,6 +69,26 @@ def _put_headings_in(app, doctree):
             heading += paragraph.children
 
 
+# Words of the theme and of Sphinx that neither has in Chinese.
+THEME = (
+    "Skip to main content", "Back to top", "Repository", "Open issue", "Table of contents", "Toggle primary sidebar",
+    "Toggle secondary sidebar", "Launch on Colab", "Link to this heading", "Link to this image", "Link to this table",
+    "previous page", "next page", "Search this book...", "Version warning", "Main", "Launch interactive content",
+    "Source repositories", "Page", "Colab logo", "Please activate JavaScript to enable the search functionality.",
+)  # fmt: skip
+IN_PAGE = re.compile(r'([\w-]="|>\s*)({})(?="|\s*<)'.format("|".join(map(re.escape, THEME))))
+
+
+def _translate_theme(app, exception):
+    if exception or not says.is_chinese(app):
+        return
+    say = says.of(app)
+    for page in Path(app.outdir).rglob("*.html"):
+        text = page.read_text("utf-8")
+        if (chinese := IN_PAGE.sub(lambda found: found[1] + say(found[2]), text)) != text:
+            page.write_text(chinese, "utf-8")
+
+
 class Search(SearchChinese):
     """Sphinx's own, with a query cut into the words of the index, the longest first; Sphinx cuts only the pages."""
 
@@ -101,4 +121,5 @@ def setup(app):
     app.add_search_language(Search)
     app.connect("source-read", _let_headings_wait, priority=400)  # before `executed` folds what stands under one
     app.connect("doctree-read", _put_headings_in, priority=400)  # before Sphinx gathers titles
+    app.connect("build-finished", _translate_theme)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

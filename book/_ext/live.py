@@ -54,6 +54,8 @@ def element(chapter, bundle, number, say=words.filled):
     kind = bundle["kind"]
     models = {name: file_name(chapter, name, base64.b64decode(data)) for name, data in bundle["models"].items()}
     settings = {**bundle["settings"], "models": models, "examples": bundle["examples"]}
+    if "latents" in settings:
+        settings["latents"] = [[say(name), place] for name, place in settings["latents"]]
     as_json = json.dumps(settings, separators=(",", ":")).replace("<", "\\u003c")  # so that no tag can end the script
     label = html.escape(say("Live model: {0}", say(NAMES[kind])))
     before = f'<div class="explorer" data-kind="{kind}" id="live-{number}">'
