@@ -139,6 +139,7 @@ def _end(app, exception):
 
 def main(made):
     """Builds the Chinese site in a folder that holds its sources and settings; returns the exit code."""
+    executed.ROOT, executed.COPIES = made.parents[1], made.parent / "executed"  # a test's book is not this one
     given, strict = pickle.loads((made / "settings.pickle").read_bytes())
     with docutils_namespace():
         app = Sphinx(made / "source", None, made / "html", made / "trees", "html", given, status=None, **strict)

@@ -16,7 +16,7 @@ from genimg.book.zh import notebooks, words
 
 TRANSLATED = [path for path in CHAPTERS if (notebooks.FOLDER / f"{path.stem}.md").exists()]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-PAPER = re.compile(r"[^\[\]]*\]\(https?:[^)]*\)")  # whose title stays as it is
+PAPER = re.compile(r"[^\[\]]*\]\(https?:[^)]*\)(?:，[\x20-\x7e]+)?")  # whose title stays as it is
 NUMBER = re.compile(r"(?<![A-Za-z\d.])\d[\d,]*(?:\.\d+)?")
 HEADING = re.compile(r"^(#+) ", re.MULTILINE)
 CHINESE = r"[\u4e00-\u9fff]"
