@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     page.add_page(commands)
     of_book.add_record(commands)
     of_book.add_claims(commands)
+    of_book.add_zh(commands)
     return p
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+#: Job -> rights beyond reading.
+RIGHTS = {"publish": {"pages": "write", "id-token": "write"}, "chinese": {"contents": "write"}}
 WORKFLOWS = sorted((Path(__file__).parents[1] / ".github" / "workflows").glob("*.y*ml"))
 
 
@@ -56,7 +58,7 @@ def test_rights_are_to_read_but_for_publishing(path):
     workflow = load(path)
     assert workflow["permissions"] == {"contents": "read"}
     for name, job in workflow["jobs"].items():
-        assert job.get("permissions") == ({"pages": "write", "id-token": "write"} if name == "publish" else None)
+        assert job.get("permissions") == RIGHTS.get(name)
         assert job["timeout-minutes"] <= 240
 
 
@@ -70,10 +72,17 @@ def test_ci_runs_everything_and_publishes_only_what_passed_on_main():
     workflow = load(path)
     assert set(workflow["on"]) == {"push", "pull_request"}
     assert ".ci/run" in [step.get("run") for step in steps(path)]
-    publish = workflow["jobs"]["publish"]
-    assert (
-        publish["needs"] == "book" and publish["if"] == "github.event_name == 'push' && github.ref == 'refs/heads/main'"
-    )
+    for name in RIGHTS:
+        job = workflow["jobs"][name]
+        assert job["needs"] == "book" and job["if"] == "github.event_name == 'push' && github.ref == 'refs/heads/main'"
+
+
+def test_the_branch_of_chinese_notebooks_holds_what_the_build_made():
+    jobs = load(next(path for path in WORKFLOWS if path.stem == "ci"))["jobs"]
+    up = next(step["with"] for step in jobs["book"]["steps"] if step.get("with", {}).get("name") == "chinese-notebooks")
+    down = next(step["with"] for step in jobs["chinese"]["steps"] if "download-artifact" in step.get("uses", ""))
+    assert up == {"name": down["name"], "path": "_build/zh/source/book"} and down["path"] == "book"
+    assert jobs["chinese"]["steps"][-1]["run"].strip().endswith("git push --force origin zh")
 
 
 def test_newest_runs_every_chapter_as_colab_does_on_unpinned_versions():

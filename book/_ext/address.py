@@ -60,7 +60,7 @@ def written_anew(path):
 def _set_buttons(app, config):
     config.html_theme_options |= {
         "repository_url": REPOSITORY,
-        "repository_branch": "main",
+        "repository_branch": "zh" if config.language.startswith("zh") else "main",  # ci.yml writes the branch
         "use_repository_button": True,
         "use_issues_button": True,
         "launch_buttons": {"colab_url": COLAB},

@@ -13,15 +13,19 @@ from pathlib import Path
 
 import address
 import executed
+import says
 from docutils import nodes
 from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
+
+from genimg.book.zh import figures, words
 
 WIDTH, HEIGHT, MARGIN = 1200, 630, 60  # pixels; the size that sharing sites ask for
 LONGEST = 300  # characters of a description
 BOOK = "Images from Noise"
 DEFAULT = executed.ROOT / "book" / "figures" / "from-noise.png"
-CHINESE = re.compile(r"\s*\([^()]*[\u4e00-\u9fff][^()]*\)")  # terms of the source text, which the card's font lacks
+TERM = re.compile(r"\s*(?:\([^()]*[\u4e00-\u9fff][^()]*\)|（[^（）]*）)")  # of a title: its term in the other language
+WORD = re.compile(r"[\u3000-\u9fff\uff00-\uffef]|[^\s\u3000-\u9fff\uff00-\uffef]+\s?")  # Chinese breaks at every letter
 
 
 def description_of(doctree):
@@ -32,23 +36,24 @@ def description_of(doctree):
         text = " ".join(paragraph.astext().split())
         if len(text) <= LONGEST:
             return text
-        whole = text[:LONGEST].rpartition(". ")[0]
-        return whole + "." if len(whole) > LONGEST / 3 else text[: LONGEST - 1].rpartition(" ")[0] + "…"
+        whole = re.match(r".*(?:\.(?= )|。)|", text[:LONGEST])[0]
+        return whole if len(whole) > LONGEST / 3 else text[: LONGEST - 1].rpartition(" ")[0] + "…"
     return ""
 
 
-def card(title, figure):
+def card(title, figure, book, fonts):
     """A page's card, an RGB picture: its title over its figure, on white.
 
     Args:
         title: text; wrapped to two lines at most, in smaller letters if it has to be.
         figure: a PIL image; made as large as there is room.
+        book: the book's title.
+        fonts: files of the fonts of the two.
     """
     sheet = Image.new("RGB", (WIDTH, HEIGHT), "white")
     draw = ImageDraw.Draw(sheet)
-    bold = font_manager.findfont(font_manager.FontProperties(family="DejaVu Sans", weight="bold"))
-    plain = font_manager.findfont("DejaVu Sans")
-    draw.text((MARGIN, 40), BOOK, fill="#48566b", font=ImageFont.truetype(plain, 28))
+    plain, bold = fonts
+    draw.text((MARGIN, 40), book, fill="#48566b", font=ImageFont.truetype(plain, 28))
     for size in range(64, 20, -4):
         lines = _wrapped(title, ImageFont.truetype(bold, size))
         if len(lines) <= 2:
@@ -63,13 +68,21 @@ def card(title, figure):
 
 
 def _wrapped(text, font):
-    lines = []
-    for word in text.split():
-        if lines and font.getlength(f"{lines[-1]} {word}") <= WIDTH - 2 * MARGIN:
-            lines[-1] += f" {word}"
+    lines = [""]
+    for word in WORD.findall(text):
+        if font.getlength((lines[-1] + word).rstrip()) <= WIDTH - 2 * MARGIN or not lines[-1]:
+            lines[-1] += word
         else:
             lines.append(word)
-    return lines
+    return [line.rstrip() for line in lines]
+
+
+def fonts_of(app):
+    """Files of the fonts of a card's small letters and of its title."""
+    if says.is_chinese(app):
+        return [str(figures.font())] * 2
+    bold = font_manager.FontProperties(family="DejaVu Sans", weight="bold")
+    return [font_manager.findfont("DejaVu Sans"), font_manager.findfont(bold)]
 
 
 def first_figure(copy):
@@ -81,17 +94,18 @@ def first_figure(copy):
     return None
 
 
-def tags(title, description, page, picture):
+def tags(title, description, page, picture, say=words.filled):
     """The elements that go into a page's head.
 
     Args:
         page, picture: addresses of the page and of its card.
+        say: speaks the page's language.
     """
-    alt = f"The words “{title}” over a figure of the page"
+    alt = say("The words “{0}” over a figure of the page", title)
     named = {"name": {"description": description, "twitter:card": "summary_large_image"}}
     named["property"] = {
-        "og:type": "article", "og:site_name": BOOK, "og:title": title, "og:description": description, "og:url": page,
-        "og:image": picture, "og:image:width": WIDTH, "og:image:height": HEIGHT, "og:image:alt": alt,
+        "og:type": "article", "og:site_name": say(BOOK), "og:title": title, "og:description": description,
+        "og:url": page, "og:image": picture, "og:image:width": WIDTH, "og:image:height": HEIGHT, "og:image:alt": alt,
     }  # fmt: skip
     return "\n".join(
         f'<meta {kind}="{name}" content="{html.escape(str(content))}" />'
@@ -105,7 +119,8 @@ def _describe(app, pagename, templatename, context, doctree):
         return
     site = app.config.html_baseurl
     title = app.env.titles[pagename].astext()
-    described = tags(title, description_of(doctree), f"{site}{pagename}.html", f"{site}{_place(pagename)}")
+    page, picture = f"{site}{pagename}.html", f"{site}{_place(pagename)}"
+    described = tags(title, description_of(doctree), page, picture, says.of(app))
     context["metatags"] = context.get("metatags", "") + described
 
 
@@ -120,13 +135,14 @@ def _draw(app, exception):
     (Path(app.outdir) / "_static" / "cards").mkdir(exist_ok=True)
     for docname in sorted(app.env.found_docs):
         figure = first_figure(executed.executed_copy(app, docname)) or Image.open(DEFAULT)
-        title = CHINESE.sub("", app.env.titles[docname].astext())
-        few = card(title, figure).quantize(128, dither=Image.Dither.NONE)  # a third of the bytes
+        title = TERM.sub("", app.env.titles[docname].astext())
+        drawn = card(title, figure, says.of(app)(BOOK), fonts_of(app))
+        few = drawn.quantize(128, dither=Image.Dither.NONE)  # a third of the bytes
         few.save(Path(app.outdir) / _place(docname), optimize=True)
 
 
 def _set_address(app, config):
-    config.html_baseurl = address.SITE
+    config.html_baseurl = address.SITE + ("zh/" if config.language == says.CHINESE else "")
 
 
 def setup(app):

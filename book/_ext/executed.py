@@ -22,6 +22,7 @@ from importlib import metadata, util
 from pathlib import Path
 
 import nbformat
+import says
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
@@ -38,14 +39,18 @@ CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os
 AT_ONCE = min(4, CORES)  # a chapter may use 2 GB of memory
 
 EXERCISES = "## Exercises\n"
-# From "*Solution." or a caption, at the start of a paragraph, to the next exercise, the next heading or the cell's end.
-SOLUTION = re.compile(r"^(\*(?:Solution\.|Figure ).*?)\s*(?=^\*\*\d+\.\d+\*\*|^## |\Z)", re.MULTILINE | re.DOTALL)
+# From "*Solution." or a caption, in either language, at the start of a paragraph,
+# to the next exercise, the next heading or the cell's end.
+SOLUTION = re.compile(
+    r"^(\*(?:Solution\.|Figure |解答。|图 ).*?)\s*(?=^\*\*\d+\.\d+\*\*|^## |\Z)", re.MULTILINE | re.DOTALL
+)
 SOLVED = {"code_prompt_show": "Solution in code", "code_prompt_hide": "Hide the solution"}
-FOLDED = "``````{dropdown} Solution in words\n\\1\n``````\n\n"
+FOLDED = "``````{dropdown} %s\n\\1\n``````\n\n"
 
 # Kernels share the cores, and torch's threads would fight over them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("GENIMG_LIVE", "1")  # models for the site's live parts go into the copies; see genimg.live
+os.environ.setdefault("GENIMG_ZH", "1")  # and figures in Chinese beside the English ones; see genimg.book.zh
 
 
 def code_cells(notebook):
@@ -204,7 +209,9 @@ def _execute_missing(app, env, docnames):
     keys = {docname: key(path) for docname, path in chapters.items()}
     missing = [path for docname, path in chapters.items() if not is_fresh(path, keys[docname])]
     tell = logging.getLogger(__name__).info
-    if chapters:
+    if says.is_chinese(app):
+        missing = []  # whose outputs are those of the English chapters, executed a moment ago
+    elif chapters:
         tell(f"{len(missing)} of {len(chapters)} chapters to execute, the others have fresh outputs in {COPIES}")
     execute(missing, tell)
     env.executed_keys = getattr(env, "executed_keys", {}) | keys
@@ -213,10 +220,18 @@ def _execute_missing(app, env, docnames):
 
 
 def executed_copy(app, docname):
-    """The executed copy that a chapter's page shows, as a dict; None for a page without code."""
+    """The executed copy that a chapter's page shows, as a dict, in its language; None for a page without code."""
+    from genimg.book.zh import notebooks, outputs  # which load torch
+
     of_key = getattr(app.env, "executed_keys", {}).get(docname)
+    if not of_key:
+        return None
     path = Path(app.env.doc2path(docname))
-    return json.loads(copy_of(path, of_key).read_text("utf-8")) if of_key else None
+    copy = json.loads(copy_of(path, of_key).read_text("utf-8"))
+    if not says.is_chinese(app):
+        return outputs.in_english(copy)
+    chapter, blocks = json.loads(path.read_text("utf-8")), notebooks.read(path.stem, ROOT / "book" / "zh")
+    return outputs.in_chinese(copy, chapter, blocks, says.of(app))
 
 
 def put_in(notebook, copy):
@@ -231,11 +246,11 @@ def _put_outputs_in(app, docname, source):
         return
     notebook = json.loads(source[0])
     put_in(notebook, executed_copy(app, docname))
-    _fold_solutions(notebook)
+    _fold_solutions(notebook, says.of(app))
     source[0] = json.dumps(notebook)
 
 
-def _fold_solutions(notebook):
+def _fold_solutions(notebook, say):
     """Folds what stands in words between an exercise's hidden code and the next exercise, until the reader opens it.
 
     The hidden code is called what it is.
@@ -244,13 +259,14 @@ def _fold_solutions(notebook):
     for cell in notebook["cells"]:
         if cell["cell_type"] != "markdown":
             if open_ and "hide-cell" in cell["metadata"].get("tags", ()):
-                cell["metadata"]["mystnb"] = cell["metadata"].get("mystnb", {}) | SOLVED
+                prompts = {name: say(text) for name, text in SOLVED.items()}
+                cell["metadata"]["mystnb"] = cell["metadata"].get("mystnb", {}) | prompts
             continue
         text = "".join(cell["source"])
         open_ = open_ or EXERCISES in text
         if open_:
             before, heading, after = text.rpartition(EXERCISES)
-            cell["source"] = before + heading + SOLUTION.sub(FOLDED, after)
+            cell["source"] = before + heading + SOLUTION.sub(FOLDED % say("Solution in words"), after)
             open_ = "\n## " not in f"\n{after}"
 
 
@@ -262,7 +278,7 @@ def _note_static_files(app, config):
 
 def _ship_mathjax(app, exception):
     """Copies what the pages need of MathJax, which a package brings: 2 of its 24 MB."""
-    if exception or app.builder.format != "html":
+    if exception or app.builder.format != "html" or says.is_chinese(app):  # these pages use the English ones'
         return
     package = Path(util.find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax"
     target = Path(app.outdir) / "_static" / "mathjax"

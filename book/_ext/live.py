@@ -14,9 +14,12 @@ import json
 import shutil
 from pathlib import Path
 
+import editions
 import executed
+import says
 from docutils import nodes
 
+from genimg.book.zh import words
 from genimg.system import browser
 from genimg.system.errors import RunError
 
@@ -46,16 +49,18 @@ def file_name(chapter, model, data):
     return f"{chapter}-{model}-{hashlib.sha256(data).hexdigest()[:10]}.onnx"
 
 
-def element(chapter, bundle, number):
-    """The explorer's HTML, what stands before the poster and what after."""
+def element(chapter, bundle, number, say=words.filled):
+    """The explorer's HTML in the language that `say` speaks, what stands before the poster and what after."""
     kind = bundle["kind"]
     models = {name: file_name(chapter, name, base64.b64decode(data)) for name, data in bundle["models"].items()}
     settings = {**bundle["settings"], "models": models, "examples": bundle["examples"]}
+    if "latents" in settings:
+        settings["latents"] = [[say(name), place] for name, place in settings["latents"]]
     as_json = json.dumps(settings, separators=(",", ":")).replace("<", "\\u003c")  # so that no tag can end the script
-    name = html.escape(NAMES[kind])
+    label = html.escape(say("Live model: {0}", say(NAMES[kind])))
     before = f'<div class="explorer" data-kind="{kind}" id="live-{number}">'
     after = (
-        f'<div class="stage" role="group" aria-label="Live model: {name}"></div>'
+        f'<div class="stage" role="group" aria-label="{label}"></div>'
         f'<script type="application/json">{as_json}</script></div>'
     )
     return before, after
@@ -97,11 +102,11 @@ def _wrap(app, doctree):
     marks = [node for node in doctree.findall(nodes.raw) if MIME in node.astext()]
     if not marks:
         return
-    docname = app.env.docname
+    docname, say = app.env.docname, says.of(app)
     pictures = list(doctree.findall(lambda node: isinstance(node, nodes.image) or node in marks))
     for number, (mark, bundle) in enumerate(zip(marks, _bundles(app, docname), strict=True), 1):
         picture = pictures[pictures.index(mark) - 1]
-        before, after = element(docname.rpartition("/")[2], bundle, number)
+        before, after = element(docname.rpartition("/")[2], bundle, number, say)
         parent = picture.parent
         place = parent.index(picture)
         parent[place : place + 1] = [nodes.raw("", before, format="html"), picture, nodes.raw("", after, format="html")]
@@ -118,8 +123,9 @@ def _look_for_node(app, config):
 def _load(app, pagename, templatename, context, doctree):
     """The module and the style sheet, on pages with explorers only."""
     if app.config.book_live and doctree is not None and _has_explorers(doctree):
-        app.add_js_file("live/mount.mjs", type="module")
-        app.add_css_file("live/live.css")
+        where = editions.SHARED if says.is_chinese(app) else ""
+        app.add_js_file(f"{where}live/mount.mjs", type="module")
+        app.add_css_file(f"{where}live/live.css")
 
 
 def _has_explorers(doctree):
@@ -128,7 +134,7 @@ def _has_explorers(doctree):
 
 def _ship(app, exception):
     """Copies what explorers load: their modules, the models of all pages, the runtime with its WebAssembly packed."""
-    if exception or app.builder.format != "html" or not app.config.book_live:
+    if exception or app.builder.format != "html" or not app.config.book_live or says.is_chinese(app):
         return
     target = Path(app.outdir) / "_static" / "live"
     shutil.rmtree(target, ignore_errors=True)

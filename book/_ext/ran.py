@@ -6,25 +6,31 @@ data of all executed copies, or of all records, as the site is built; so nothing
 """
 
 import json
+import re
 from pathlib import Path
 
 import executed
+import says
 from sphinx.errors import SphinxError
 from sphinx.util.docutils import SphinxDirective
 
 from genimg.book.chapter import STAMP, is_over
 from genimg.book.trials import stamp_of
+from genimg.book.zh import words
 
 MACHINE = ("date", "device", "precision", "threads", "scale", "seed", "genimg", "commit", "python", "torch", "numpy")
+MADE = (  # a letter, then what MACHINE names
+    "**{0}**: {1}, {2}, {3}, {4}; scale {5}, seed {6}; genimg {7}, commit {8}; Python {9}, torch {10}, NumPy {11}."
+)
 
 
 def title_of(notebook):
-    """A notebook's title, without the Chinese in parentheses after it."""
+    """A notebook's title, without what stands in parentheses after it."""
     title = "".join(notebook["cells"][0]["source"]).splitlines()[0].removeprefix("# ")
-    return title.partition(" (")[0]
+    return re.split(r" \(|（", title)[0]
 
 
-def chapters_in_words(rows):
+def chapters_in_words(rows, say=words.filled):
     """A table of the chapters, and a list of when and where they ran.
 
     Args:
@@ -35,17 +41,17 @@ def chapters_in_words(rows):
     """
     machines = list(dict.fromkeys(_machine(stamp) for _, _, stamp in rows if stamp))
     lines = [
-        "| Chapter | Processor, s | Budget, s | Clock, s | Memory, GB | Budget, GB | Where |",
+        say("| Chapter | Processor, s | Budget, s | Clock, s | Memory, GB | Budget, GB | Where |"),
         "|:--|--:|--:|--:|--:|--:|:-:|",
     ]
     for title, file, stamp in rows:
         if stamp is None:
-            lines.append(f"| [{title}]({file}) | stopped | – | – | – | – | – |")
+            lines.append(f"| [{title}]({file}) | {say('stopped')} | – | – | – | – | – |")
             continue
         budget = stamp["budget_minutes"] and stamp["budget_minutes"] * 60
         spent = f"{stamp['cpu_seconds']:,.0f}"
         cells = (
-            f"**{spent}**, over" if is_over(stamp) else spent,
+            say("**{0}**, over", spent) if is_over(stamp) else spent,
             budget and f"{budget:,.0f}",
             f"{stamp['seconds']:,.0f}",
             stamp["memory_gb"] and f"{stamp['memory_gb']:.2f}",
@@ -58,20 +64,18 @@ def chapters_in_words(rows):
     spent, seconds = (sum(round(stamp[name]) for stamp in stamps) for name in ("cpu_seconds", "seconds"))
     budget = sum(round((stamp["budget_minutes"] or 0) * 60) for stamp in stamps)
     peak = max((stamp["memory_gb"] or 0 for stamp in stamps), default=0)
-    lines.append(f"| **All** | **{spent:,}** | **{budget:,}** | **{seconds:,}** | at most {peak:.2f} | | |")
+    most = say("at most {0}", f"{peak:.2f}")
+    lines.append(f"| **{say('All')}** | **{spent:,}** | **{budget:,}** | **{seconds:,}** | {most} | | |")
     for number, machine in enumerate(machines):
         told = dict(zip(MACHINE, machine, strict=True))
         lines += [
             "",
-            f"**{_letter(number)}**: {told['date']}, {told['device']}, {told['precision']}, "
-            f"{_threads(told['threads'])}; scale {told['scale']}, seed {told['seed']}; "
-            f"genimg {told['genimg']}, commit {told['commit']}; "
-            f"Python {told['python']}, torch {told['torch']}, NumPy {told['numpy']}.",
+            say(MADE, _letter(number), *machine[:3], _threads(told["threads"], say), *machine[4:]),
         ]
     return "\n".join(lines)
 
 
-def records_in_words(records):
+def records_in_words(records, say=words.filled):
     """What each record's stamp tells, and the command that makes it again.
 
     Args:
@@ -80,14 +84,24 @@ def records_in_words(records):
     Returns:
         Markdown; a sentence where there are none.
     """
-    blocks = ["No record has been made yet."] if not records else []
+    blocks = [say("No record has been made yet.")] if not records else []
     parts = [part for record in records for part in record.get("parts", {"": record}).values()]
     for record in parts:
         stamp = record["stamp"]
         blocks.append(
-            f"**{record['name']}**: {stamp['seconds']:,} s on {stamp['device']} ({stamp['precision']}, "
-            f"{_threads(stamp['threads'])}), {stamp['date']}; commit {stamp['commit']}, torch {stamp['torch']}, "
-            f"Python {stamp['python']}.\n\n```sh\n{record['command']}\n```"
+            say(
+                "**{0}**: {1} s on {2} ({3}, {4}), {5}; commit {6}, torch {7}, Python {8}.",
+                record["name"],
+                f"{stamp['seconds']:,}",
+                stamp["device"],
+                stamp["precision"],
+                _threads(stamp["threads"], say),
+                stamp["date"],
+                stamp["commit"],
+                stamp["torch"],
+                stamp["python"],
+            )
+            + f"\n\n```sh\n{record['command']}\n```"
         )
     return "\n\n".join(blocks)
 
@@ -96,8 +110,8 @@ def _machine(stamp):
     return tuple(stamp[name] for name in MACHINE)
 
 
-def _threads(number):
-    return "1 thread" if number == 1 else f"{number} threads"
+def _threads(number, say):
+    return say("1 thread") if number == 1 else say("{0} threads", number)
 
 
 def _letter(number):
@@ -116,7 +130,11 @@ class Ran(SphinxDirective):
         what = self.arguments[0]
         if what not in ("chapters", "records"):
             raise self.error(f"ran shows chapters or records, not {what}")
-        text = chapters_in_words(self._chapters()) if what == "chapters" else records_in_words(self._records())
+        say = says.of(self.env.app)
+        if what == "chapters":
+            text = chapters_in_words(self._chapters(), say)
+        else:
+            text = records_in_words(self._records(), say)
         return self.parse_text_to_nodes(text)
 
     def _chapters(self):
@@ -128,7 +146,8 @@ class Ran(SphinxDirective):
             stamp = stamp_of(copy)
             if stamp is None and executed.PROBLEM not in copy["metadata"]:
                 raise SphinxError(f"{paths[docname].name}: no cell of it left a stamp, so nobody knows how it ran")
-            rows.append((title_of(copy), paths[docname].name, stamp))
+            chapter = json.loads(paths[docname].read_text("utf-8"))
+            rows.append((title_of(chapter), paths[docname].name, stamp))
         return rows
 
     def _records(self):

@@ -6,6 +6,7 @@ from pathlib import Path
 from docutils import nodes
 
 # A button "Show code cell source" whose name for screen readers is "Toggle hidden content": its words are its name.
+MARKS = r"\S{1,4}(?=\s|$)|[，。；：、？！）”]{1,2}"  # what stays on a formula's line
 MISNAMED = '<summary aria-label="Toggle hidden content">'
 
 
@@ -19,7 +20,7 @@ def _keep_together(app, doctree, docname):
     for formula in list(doctree.findall(nodes.math)):
         line, place = formula.parent, formula.parent.index(formula)
         behind = line[place + 1] if place + 1 < len(line) else None
-        if isinstance(behind, nodes.Text) and (mark := re.match(r"\S{1,4}(?=\s|$)", behind)):
+        if isinstance(behind, nodes.Text) and (mark := re.match(MARKS, behind)):
             together = nodes.inline("", "", formula.deepcopy(), nodes.Text(mark[0]), classes=["together"])
             line[place : place + 2] = [together, nodes.Text(behind[mark.end() :])]
 

@@ -1,6 +1,7 @@
 // A GAN on eight clusters that trains in the page: let it collapse, then cure it.
 
 import { COLLAPSE, CURE, LOSSES, ring } from "./gan-core.mjs";
+import { say } from "./words.mjs";
 
 const SIDE = 340; // CSS pixels of the map
 const REACH = 3;
@@ -102,13 +103,13 @@ export async function mount(stage, settings, kit) {
     // Above, the losses, between what they reached in the last half: the first steps may be far off.
     const late = seen.filter(({ step }) => step >= last.step / 2).flatMap(({ d, g }) => [d, g]);
     const [low, high] = [Math.min(0, ...late), Math.max(1, ...late)];
-    panel(20, 112, low, high, "loss", [["d", "D", css(blue), []], ["g", "G", css(orange), [4, 2]]]);
-    panel(140, 190, 0, 8, "clusters", [["clusters", "", text, []]]);
+    panel(20, 112, low, high, say("loss"), [["d", "D", css(blue), []], ["g", "G", css(orange), [4, 2]]]);
+    panel(140, 190, 0, 8, say("clusters"), [["clusters", "", text, []]]);
     onCurves.fillStyle = text;
     onCurves.textAlign = "left";
     onCurves.fillText("0", LEFT, HIGH - 5);
     onCurves.textAlign = "right";
-    onCurves.fillText(`${steps} steps`, WIDE - 6, HIGH - 5);
+    onCurves.fillText(say("{0} steps", steps), WIDE - 6, HIGH - 5);
 
     function panel(top, bottom, least, most, title, lines) {
       const y = (value) => bottom - ((Math.max(least, Math.min(most, value)) - least) / (most - least)) * (bottom - top);
@@ -154,14 +155,14 @@ export async function mount(stage, settings, kit) {
     drawCurves();
     const clusters = view.covered.filter(Boolean).length;
     const words = view.finite
-      ? `Step ${view.steps}: ${clusters} of ${centres.length} clusters covered.`
-      : `Step ${view.steps}: the numbers have run away. Reset, with a smaller rate or a penalty.`;
-    map.setAttribute("aria-label", `Map of samples, clusters and D's opinion. ${words}`);
+      ? say("Step {0}: {1} of {2} clusters covered.", view.steps, clusters, centres.length)
+      : say("Step {0}: the numbers have run away. Reset, with a smaller rate or a penalty.", view.steps);
+    map.setAttribute("aria-label", say("Map of samples, clusters and D's opinion. {0}", words));
     const { d, g } = seen.at(-1) ?? {};
-    const losses = d === undefined ? "No step yet." : `Loss of D ${d.toFixed(2)}, of G ${g.toFixed(2)}.`;
-    curves.setAttribute("aria-label", `Losses and clusters over the steps. ${losses}`);
+    const losses = d === undefined ? say("No step yet.") : say("Loss of D {0}, of G {1}.", d.toFixed(2), g.toFixed(2));
+    curves.setAttribute("aria-label", say("Losses and clusters over the steps. {0}", losses));
     const [lowest, highest] = [Math.min(...view.field), Math.max(...view.field)].map((logit) => logit.toFixed(2));
-    legend.textContent = `${words} ${losses} Logit of D from ${lowest} to ${highest}.`;
+    legend.textContent = say("{0} {1} Logit of D from {2} to {3}.", words, losses, lowest, highest);
     Object.assign(stage.dataset, { steps: view.steps, clusters });
     const news = clusters !== said.clusters || view.steps >= said.steps + SAID;
     if (!running || (news && started > said.at + BREATH)) {
@@ -200,12 +201,12 @@ export async function mount(stage, settings, kit) {
 
   function setRunning(wanted) {
     running = wanted;
-    runButton.textContent = running ? "Pause" : "Run";
+    runButton.textContent = say(running ? "Pause" : "Run");
     ask({ run: running });
   }
   function reset() {
     running = false;
-    runButton.textContent = "Run";
+    runButton.textContent = say("Run");
     [seen, each] = [[], 1];
     round += 1;
     ask({ run: false, reset: { seed: chosen.seed, round } });
@@ -222,19 +223,19 @@ export async function mount(stage, settings, kit) {
     ask();
   }
 
-  const runButton = kit.button("Run", () => setRunning(!running));
+  const runButton = kit.button(say("Run"), () => setRunning(!running));
   const buttons = kit.make(
     "div",
     { class: "buttons" },
     runButton,
-    kit.button("One step", () => ask({ step: 1 })),
-    kit.button("Reset", reset),
-    kit.button("Let it collapse", () => {
+    kit.button(say("One step"), () => ask({ step: 1 })),
+    kit.button(say("Reset"), reset),
+    kit.button(say("Let it collapse"), () => {
       choose(COLLAPSE);
       reset();
       setRunning(true);
     }),
-    kit.button("Cure it", () => {
+    kit.button(say("Cure it"), () => {
       choose(CURE);
       setRunning(true);
     }),
@@ -245,8 +246,8 @@ export async function mount(stage, settings, kit) {
   };
   const loss = kit.choice(
     {
-      label: "Loss",
-      options: Object.keys(LOSSES).map((name) => [name, name === "wasserstein" ? "wasserstein (needs a penalty)" : name.replace("_", "-")]),
+      label: say("Loss"),
+      options: Object.keys(LOSSES).map((name) => [name, say(name === "wasserstein" ? "wasserstein (needs a penalty)" : name.replace("_", "-"))]),
       value: chosen.loss,
     },
     change("loss"),
@@ -260,10 +261,10 @@ export async function mount(stage, settings, kit) {
     ask();
   };
   const penalty = kit.choice(
-    { label: "Penalty", options: [["none", "none"], ["r1", "R1"], ["both", "R1 and R2"]], value: charged() },
+    { label: say("Penalty"), options: [["none", say("none")], ["r1", "R1"], ["both", say("R1 and R2")]], value: charged() },
     charge,
   );
-  const gamma = kit.slider({ label: "Its weight γ", min: 0.5, max: 10, step: 0.5, value: chosen.r1 || CURE.r1, show: String }, charge);
+  const gamma = kit.slider({ label: say("Its weight γ"), min: 0.5, max: 10, step: 0.5, value: chosen.r1 || CURE.r1, show: String }, charge);
   weigh();
   // Rates in half octaves around a thousandth, so that all rates of the two buttons lie on the slider.
   const [asRate, asOctave] = [(octave) => 0.001 * 2 ** octave, (rate) => Math.log2(rate / 0.001)];
@@ -272,10 +273,10 @@ export async function mount(stage, settings, kit) {
       { label, min: -3, max: 4, step: 0.5, value: asOctave(chosen[name]), show: (octave) => String(+asRate(octave).toPrecision(2)) },
       (octave) => change(name)(asRate(octave)),
     );
-  const rateG = rate("Learning rate of G", "rateG");
-  const rateD = rate("Learning rate of D", "rateD");
-  const beta1 = kit.slider({ label: "Momentum β₁", min: 0, max: 0.95, step: 0.05, value: chosen.beta1 }, change("beta1"));
-  const seed = kit.slider({ label: "Random start", min: 0, max: 9, step: 1, value: chosen.seed, show: String }, (value) => {
+  const rateG = rate(say("Learning rate of G"), "rateG");
+  const rateD = rate(say("Learning rate of D"), "rateD");
+  const beta1 = kit.slider({ label: say("Momentum β₁"), min: 0, max: 0.95, step: 0.05, value: chosen.beta1 }, change("beta1"));
+  const seed = kit.slider({ label: say("Random start"), min: 0, max: 9, step: 1, value: chosen.seed, show: String }, (value) => {
     chosen.seed = value;
     reset();
   });
@@ -285,7 +286,7 @@ export async function mount(stage, settings, kit) {
     kit.make(
       "p",
       { class: "hint" },
-      "Dots: samples. Circles: the data's clusters, bold where covered. Ground: D's opinion. Orange places are to it more like the clusters, blue ones more like the samples; the fuller the colour, the surer it is.",
+      say("Dots: samples. Circles: the data's clusters, bold where covered. Ground: D's opinion. Orange places are to it more like the clusters, blue ones more like the samples; the fuller the colour, the surer it is."),
     ),
     kit.make(
       "div",

@@ -1,5 +1,7 @@
 // A walk between two random vectors of a GAN, with averaged weights or with those in training.
 
+import { say } from "./words.mjs";
+
 const FACTOR = 10; // of the large picture's pixels
 const STRIP = 9; // pictures along the way
 const SECONDS = 4; // from one end to the other
@@ -29,31 +31,31 @@ export async function mount(stage, settings, kit) {
     for (let i = 0; i < STRIP; i += 1) {
       kit.paint(strip, values.subarray(i * size, (i + 1) * size), shape, i * (width + 1), 0);
     }
-    strip.setAttribute("aria-label", `${STRIP} pictures from one end of the walk to the other`);
+    strip.setAttribute("aria-label", say("{0} pictures from one end of the walk to the other", STRIP));
   });
 
   const redraw = kit.redraws(async () => {
     const at = place;
     kit.paint(large, await generate([kit.between(from, to, at)]), shape);
-    const words = `${Math.round(100 * at)} % of the way, ${smooth ? "averaged" : "raw"} weights`;
-    large.setAttribute("aria-label", `Generated picture, ${words}`);
+    const words = say("{0} % of the way, {1} weights", Math.round(100 * at), say(smooth ? "averaged" : "raw"));
+    large.setAttribute("aria-label", say("Generated picture, {0}", words));
     stage.dataset.place = at.toFixed(3);
     if (!walking) announce(words);
   });
 
   const row = kit.slider(
-    { label: "Way from left to right", min: 0, max: 1, step: 0.01, value: place, show: (v) => `${Math.round(100 * v)} %` },
+    { label: say("Way from left to right"), min: 0, max: 1, step: 0.01, value: place, show: (v) => `${Math.round(100 * v)} %` },
     (value) => {
       place = value;
       redraw();
     },
   );
-  const weights = kit.tick({ label: "Averaged weights", value: true }, (value) => {
+  const weights = kit.tick({ label: say("Averaged weights"), value: true }, (value) => {
     smooth = value;
     drawStrip();
     redraw();
   });
-  const others = kit.button("Other ends", () => {
+  const others = kit.button(say("Other ends"), () => {
     pair += 1;
     const random = () => Array.from(from, () => kit.gaussian());
     [from, to] = ends[pair] ?? [random(), random()];
@@ -63,9 +65,9 @@ export async function mount(stage, settings, kit) {
 
   let walking = false;
   let direction = 1;
-  const walk = kit.button("Walk", () => {
+  const walk = kit.button(say("Walk"), () => {
     walking = !walking;
-    walk.textContent = walking ? "Stop" : "Walk";
+    walk.textContent = say(walking ? "Stop" : "Walk");
     if (!walking) return;
     let last = performance.now();
     const frame = (now) => {
@@ -89,7 +91,7 @@ export async function mount(stage, settings, kit) {
   obey();
 
   stage.prepend(
-    kit.make("p", { class: "hint" }, "Walk from one random vector to another, and compare the averaged weights with the raw ones."),
+    kit.make("p", { class: "hint" }, say("Walk from one random vector to another, and compare the averaged weights with the raw ones.")),
     strip,
     kit.make("div", { class: "side-by-side" }, large, kit.make("div", {}, row, weights, kit.make("div", { class: "buttons" }, walk, others))),
   );

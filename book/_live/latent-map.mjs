@@ -1,5 +1,7 @@
 // The plane of a VAE with two latents: drag the point, see the decoder's picture, among encoded test pictures.
 
+import { say } from "./words.mjs";
+
 const SIDE = 340; // CSS pixels of the map
 const FACTOR = 12; // of the picture's pixels
 
@@ -72,15 +74,15 @@ export async function mount(stage, settings, kit) {
       context.stroke();
     }
     stage.dataset.z = `${z1.toFixed(3)},${z2.toFixed(3)}`;
-    const words = `z = (${z1.toFixed(2)}, ${z2.toFixed(2)}); the nearest encoded picture is a ${nearest()}`;
-    picture.setAttribute("aria-label", `Decoded picture at ${words}`);
+    const words = say("z = ({0}, {1}); the nearest encoded picture is a {2}", z1.toFixed(2), z2.toFixed(2), nearest());
+    picture.setAttribute("aria-label", say("Decoded picture at {0}", words));
     legend.textContent = words;
     announce(words);
   });
 
   const legend = kit.make("p", { class: "legend" });
   const rows = [0, 1].map((i) =>
-    kit.slider({ label: i ? "z₂, up" : "z₁, right", min: -reach, max: reach, step: 0.05, value: 0 }, (value) => {
+    kit.slider({ label: say(i ? "z₂, up" : "z₁, right"), min: -reach, max: reach, step: 0.05, value: 0 }, (value) => {
       z[i] = value;
       redraw();
     }),
@@ -102,7 +104,7 @@ export async function mount(stage, settings, kit) {
   map.addEventListener("pointermove", (event) => map.hasPointerCapture(event.pointerId) && follow(event));
 
   stage.prepend(
-    kit.make("p", { class: "hint" }, "Drag the ring over the map, or use the sliders. Numerals: unseen digits where the encoder puts them."),
+    kit.make("p", { class: "hint" }, say("Drag the ring over the map, or use the sliders. Numerals: unseen digits where the encoder puts them.")),
     kit.make("div", { class: "side-by-side" }, map, kit.make("div", {}, picture, legend, ...rows)),
   );
   drawGround();

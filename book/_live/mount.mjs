@@ -1,5 +1,7 @@
-// Brings explorers to life when they come near the window. Until then a page fetches nothing but this file. One that is
-// near from the first has a button instead: nobody who only opens a page pays for a model.
+// Brings explorers to life when they come near the window. Until then a page fetches nothing but this file and its words.
+// One that is near from the first has a button instead: nobody who only opens a page pays for a model.
+
+import { say } from "./words.mjs";
 
 let first = true;
 const near = new IntersectionObserver(
@@ -17,10 +19,10 @@ const near = new IntersectionObserver(
 
 function offer(explorer) {
   const button = document.createElement("button");
-  button.textContent = "Bring the figure to life (loads 4 MB)";
+  button.textContent = say("Bring the figure to life (loads 4 MB)");
   button.addEventListener("click", async () => {
     button.disabled = true;
-    button.textContent = "Loading";
+    button.textContent = say("Loading");
     await open(explorer);
     button.remove();
     explorer.querySelector(".stage :is(input, button)")?.focus();
@@ -44,7 +46,7 @@ async function open(explorer) {
     explorer.dataset.state = "live";
   } catch (error) {
     explorer.dataset.state = "failed";
-    stage.textContent = "The live model could not be started here. The figure above shows the same model.";
+    stage.textContent = say("The live model could not be started here. The figure above shows the same model.");
     console.warn(error);
   }
 }

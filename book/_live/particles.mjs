@@ -1,5 +1,7 @@
 // Flow matching in the plane: points carried from noise to data by a learned velocity, in steps that the reader chooses.
 
+import { say } from "./words.mjs";
+
 const SIDE = 340; // CSS pixels of the map
 const TRAILS = 40; // points whose way is drawn
 const SECONDS = 3; // from noise to data
@@ -76,11 +78,11 @@ export async function mount(stage, settings, kit) {
     }
     const share = Math.round(100 * arrived(x));
     const calls = steps * (solver === "heun" ? 2 : 1);
-    const words = `t = ${time.toFixed(2)}: ${share} % of the points lie in a circle. ${calls} evaluations of the network in all.`;
+    const words = say("t = {0}: {1} % of the points lie in a circle. {2} evaluations of the network in all.", time.toFixed(2), share, calls);
     stage.dataset.time = time.toFixed(3);
     stage.dataset.share = share;
     legend.textContent = words;
-    canvas.setAttribute("aria-label", `Map of ${n} points. ${words}`);
+    canvas.setAttribute("aria-label", say("Map of {0} points. {1}", n, words));
     if (!playing) announce(words);
   });
   const again = kit.redraws(async () => {
@@ -89,20 +91,20 @@ export async function mount(stage, settings, kit) {
   });
 
   const legend = kit.make("p", { class: "legend" });
-  const clock = kit.slider({ label: "Time t", min: 0, max: 1, step: 0.01, value: time }, (value) => {
+  const clock = kit.slider({ label: say("Time t"), min: 0, max: 1, step: 0.01, value: time }, (value) => {
     time = value;
     draw();
   });
   const counts = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64];
   const number = kit.slider(
-    { label: "Steps", min: 0, max: counts.length - 1, step: 1, value: counts.indexOf(steps), show: (i) => String(counts[i]) },
+    { label: say("Steps"), min: 0, max: counts.length - 1, step: 1, value: counts.indexOf(steps), show: (i) => String(counts[i]) },
     (i) => {
       steps = counts[i];
       again();
     },
   );
   const method = kit.choice(
-    { label: "Method", options: [["euler", "Euler"], ["heun", "Heun"]], value: solver },
+    { label: say("Method"), options: [["euler", say("Euler")], ["heun", say("Heun")]], value: solver },
     (value) => {
       solver = value;
       again();
@@ -110,9 +112,9 @@ export async function mount(stage, settings, kit) {
   );
 
   let playing = false;
-  const play = kit.button("From noise to data", () => {
+  const play = kit.button(say("From noise to data"), () => {
     playing = !playing;
-    play.textContent = playing ? "Stop" : "From noise to data";
+    play.textContent = say(playing ? "Stop" : "From noise to data");
     if (!playing) return;
     const started = performance.now();
     const frame = (now) => {
@@ -134,7 +136,7 @@ export async function mount(stage, settings, kit) {
   obey();
 
   stage.prepend(
-    kit.make("p", { class: "hint" }, "Choose how many steps to take and how, then move the time. Circles: the data's modes. Lines: the way of a few points."),
+    kit.make("p", { class: "hint" }, say("Choose how many steps to take and how, then move the time. Circles: the data's modes. Lines: the way of a few points.")),
     kit.make("div", { class: "side-by-side" }, canvas, kit.make("div", {}, clock, number, method, kit.make("div", { class: "buttons" }, play), legend)),
   );
   kit.onTheme(draw);

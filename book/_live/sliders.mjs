@@ -1,5 +1,7 @@
 // One slider for each latent of a VAE, the others at zero: a traversal by hand.
 
+import { say } from "./words.mjs";
+
 const FACTOR = 14; // of the picture's pixels
 
 export async function mount(stage, settings, kit) {
@@ -12,7 +14,7 @@ export async function mount(stage, settings, kit) {
   const redraw = kit.redraws(async () => {
     kit.paint(picture, await decode({ z: [Float32Array.from(z), [1, length]] }), shape);
     const words = latents.map(([label, index]) => `${label} ${z[index].toFixed(2)}`).join(", ");
-    picture.setAttribute("aria-label", `Decoded picture at ${words}`);
+    picture.setAttribute("aria-label", say("Decoded picture at {0}", words));
     stage.dataset.z = Array.from(z, (value) => value.toFixed(3)).join(",");
     announce(words);
   });
@@ -33,12 +35,12 @@ export async function mount(stage, settings, kit) {
   const buttons = kit.make(
     "div",
     { class: "buttons" },
-    kit.button("All to zero", () => set(latents.map(() => 0))),
-    kit.button("Draw from the prior", () => set(latents.map(() => kit.gaussian()))),
+    kit.button(say("All to zero"), () => set(latents.map(() => 0))),
+    kit.button(say("Draw from the prior"), () => set(latents.map(() => kit.gaussian()))),
   );
 
   stage.prepend(
-    kit.make("p", { class: "hint" }, "Move one latent at a time. How many things change in the picture?"),
+    kit.make("p", { class: "hint" }, say("Move one latent at a time. How many things change in the picture?")),
     kit.make("div", { class: "side-by-side" }, picture, kit.make("div", {}, ...rows, buttons)),
   );
   await redraw();

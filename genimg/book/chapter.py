@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
+from genimg.book.zh import figures
 from genimg.system.device import cpu_seconds, device_name, peak_memory_gb, precision_name, seed_everything
 from genimg.system.notebook import in_notebook, put_out
 
@@ -91,6 +92,8 @@ def setup(seed: int = 0, minutes: float | None = None, memory_gb: float | None =
         from genimg import plots
 
         plots.use_style()
+    if figures.wanted() and in_notebook():
+        figures.register()
     stated = {"min": minutes, "GB of memory": memory_gb}
     budget = ", ".join(f"{value:g} {unit}" for unit, value in stated.items() if value)
     threads = "" if device.type == "cuda" else f", {torch.get_num_threads()} thread(s)"

@@ -1,10 +1,11 @@
-"""The commands record and claims."""
+"""The commands record, claims and zh."""
 
 import argparse
 import time
 from pathlib import Path
 
 from genimg.book import experiments, families, gpu, ladder, records, sweep, vae_experiments
+from genimg.book.zh import notebooks
 from genimg.system.errors import RunError
 from genimg.system.options import at_least_one, command, device, path
 
@@ -49,6 +50,12 @@ def add_claims(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     p.add_argument("--at-once", type=int, default=2, help="chapters side by side, each with one thread and up to 2 GB")
     p.add_argument("--out", type=path, default=Path("book/records"), help="folder of the record")
+
+
+def add_zh(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """The command zh and its options."""
+    p = command(commands, "zh", "write the Chinese notebooks, and tell what of them is not translated", chinese)
+    p.add_argument("--out", type=path, help="folder of the notebooks; if not given, nothing is written")
 
 
 def record(options: argparse.Namespace) -> int:
@@ -97,3 +104,16 @@ def claims(options: argparse.Namespace) -> int:
     bad = sweep.run(options.chapters, options.seeds, options.precisions, options.at_once, options.out)
     print("\n".join(["", f"{len(bad)} broken:", *bad] if bad else ["", "No claim is broken."]))
     return 1 if bad else 0
+
+
+def chinese(options: argparse.Namespace) -> int:
+    """Write the Chinese notebooks; the exit code is 1 where a translation is missing or stale."""
+    told = 0
+    for name, notebook, blocks in notebooks.chapters():
+        found = notebooks.problems(notebook, blocks) if blocks else [f"{name}: no translation"]
+        told += len(found)
+        print("\n".join(found), end="\n" * bool(found))
+        if options.out:
+            notebooks.write(notebooks.translated(notebook, blocks), options.out / f"{name}.ipynb")
+    print(f"{told} to translate" if told else "The translation is whole.")
+    return 1 if told else 0

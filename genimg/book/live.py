@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from genimg.book.zh import figures
 from genimg.models.export import Pictures, onnx_bytes
 from genimg.models.gan import GAN
 from genimg.models.vae import VAE
@@ -36,6 +37,7 @@ class Live:
         settings: numbers and names for the explorer, as JSON knows them.
         models: name -> ONNX bytes; empty where nothing is exported.
         examples: a list of {"model", "inputs": {name: nested list}, "output": nested list}, computed by torch.
+        chinese: the media bundle of the poster in Chinese, and its metadata; empty where none is drawn.
     """
 
     kind: str
@@ -44,6 +46,7 @@ class Live:
     settings: dict[str, Any] = field(repr=False)
     models: dict[str, bytes] = field(repr=False, default_factory=dict)
     examples: list[dict[str, Any]] = field(repr=False, default_factory=list)
+    chinese: tuple[dict[str, Any], dict[str, Any]] = field(repr=False, default=({}, {}))
 
     def _repr_mimebundle_(
         self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None
@@ -56,7 +59,8 @@ class Live:
                 "models": {name: base64.b64encode(model).decode() for name, model in self.models.items()},
                 "examples": self.examples,
             }
-        return data, {"image/png": dict(zip(("width", "height"), self.size, strict=True))}
+        pictures, lacked = self.chinese
+        return data | pictures, {"image/png": dict(zip(("width", "height"), self.size, strict=True))} | lacked
 
 
 def wanted() -> bool:
@@ -81,7 +85,7 @@ def live(
         ValueError: no figure is open.
         RuntimeError: models are wanted and the packages that export them are missing.
     """
-    poster, size = _picture_of(figure)
+    poster, size, chinese = _picture_of(figure)
     exported, examples = {}, []
     for name, (module, inputs) in (models or {}).items() if wanted() else ():
         module = module.eval()
@@ -94,7 +98,7 @@ def live(
             output = module(*inputs.values())
         as_lists = {key: value.tolist() for key, value in inputs.items()}
         examples.append({"model": name, "inputs": as_lists, "output": output.tolist()})
-    return Live(kind, poster, size, settings, exported, examples)
+    return Live(kind, poster, size, settings, exported, examples, chinese)
 
 
 def latent_map(
@@ -218,16 +222,24 @@ def _shape(decoder: nn.Module, z: Tensor) -> list[int]:
     return list(decoder(z[:1].float()).shape[1:])
 
 
-def _picture_of(figure: "Figure | None") -> tuple[bytes, tuple[int, int]]:
-    """PNG bytes of a figure at twice its resolution, and its size in CSS pixels; the figure is closed."""
+def _picture_of(
+    figure: "Figure | None",
+) -> tuple[bytes, tuple[int, int], tuple[dict[str, Any], dict[str, Any]]]:
+    """PNG bytes of a figure at twice its resolution, its size in CSS pixels, `Live.chinese`; the figure is closed."""
     import matplotlib.pyplot as plt
     from PIL import Image
 
     if figure is None and not plt.get_fignums():
         raise ValueError("no figure is open: draw the one that stands for the live part first, in the same cell")
-    figure = figure or plt.gcf()
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=2 * figure.dpi, bbox_inches="tight")
-    plt.close(figure)
-    width, height = Image.open(stream).size
-    return stream.getvalue(), (width // 2, height // 2)
+    shown = figure or plt.gcf()
+
+    def png() -> bytes:
+        stream = io.BytesIO()
+        shown.savefig(stream, format="png", dpi=2 * shown.dpi, bbox_inches="tight")
+        return stream.getvalue()
+
+    poster = png()
+    chinese = figures.bundle(png) if figures.wanted() else ({}, {})
+    plt.close(shown)
+    width, height = Image.open(io.BytesIO(poster)).size
+    return poster, (width // 2, height // 2), chinese

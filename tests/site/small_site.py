@@ -47,11 +47,16 @@ class SmallSite:
         cells = [nbformat.v4.new_markdown_cell(words), *map(nbformat.v4.new_code_cell, code)]
         nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=ABOUT), self.book / f"{name}.ipynb")
 
-    def build(self):
-        """Builds with warnings as errors and to the end, as README's command does; returns exit code and warnings."""
+    def build(self, *more):
+        """Builds with warnings as errors and to the end, as README's command does; returns exit code and warnings.
+
+        Args:
+            more: extensions beside those that every small site has.
+        """
+        extensions = ["myst_nb", "sphinx_design", "sphinx_external_toc", "executed", "claims", "downloads", "ran"]
         settings = {
-            "extensions": ["myst_nb", "sphinx_design", "sphinx_external_toc", "executed", "claims", "downloads", "ran"],
-            "exclude_patterns": ["_build/**"], "nb_execution_mode": "off",
+            "extensions": [*extensions, *more],
+            "exclude_patterns": ["_build/**", "book/zh/**"], "nb_execution_mode": "off",
             "external_toc_path": "_toc.yml", "html_sourcelink_suffix": "", "nitpicky": True,
         }  # fmt: skip
         out, said = self.folder / "_build", io.StringIO()
@@ -63,11 +68,11 @@ class SmallSite:
             app.build()
         return app.statuscode, said.getvalue()
 
-    def page(self, name):
-        return BeautifulSoup((self.folder / f"_build/html/book/{name}.html").read_text("utf-8"), "html.parser")
+    def page(self, name, edition=""):
+        return BeautifulSoup((self.folder / f"_build/html/{edition}book/{name}.html").read_text("utf-8"), "html.parser")
 
-    def offer(self, name):
-        return json.loads((self.folder / f"_build/html/_sources/book/{name}.ipynb").read_text("utf-8"))
+    def offer(self, name, edition=""):
+        return json.loads((self.folder / f"_build/html/{edition}_sources/book/{name}.ipynb").read_text("utf-8"))
 
     def copy(self, name):
         path = self.book / f"{name}.ipynb"

@@ -19,7 +19,7 @@ if not os.environ.get("BOOK_SITE"):
 
 SITE = Path(os.environ["BOOK_SITE"]).resolve()
 PAGES = sorted(page.relative_to(SITE).as_posix() for page in SITE.rglob("*.html") if "_static" not in page.parts)
-CHAPTERS = [page for page in PAGES if page.startswith("book/")]
+CHAPTERS = [page for page in PAGES if page.startswith(("book/", "zh/book/"))]  # of both editions
 WIDTHS = {"phone": 360, "desktop": 1440}
 
 
@@ -143,7 +143,7 @@ def test_figures_have_alternative_text_true_colours_and_proportions(visit, path)
     for image in page.locator("article img").all():
         alt = image.get_attribute("alt") or ""
         source = image.get_attribute("src")
-        assert len(alt.split()) >= 4, f"{source} has the alternative text {alt!r}"
+        assert len(alt.split()) >= 4 or len(re.findall("[\u4e00-\u9fff]", alt)) >= 8, f"{source} has the text {alt!r}"
         assert image.evaluate("e => e.complete && e.naturalWidth > 0"), f"{source} is not shown"
         shape = "e => (e.width / e.height) / (e.naturalWidth / e.naturalHeight)"
         folded = image.evaluate("e => e.closest('details:not([open])') !== null")
@@ -155,7 +155,7 @@ def test_figures_have_alternative_text_true_colours_and_proportions(visit, path)
 def test_figures_carry_the_number_of_their_chapter(path):
     page = (SITE / path).read_text("utf-8")
     number = re.search(r'<h1>\s*<span class="section-number">(\d+)', page)
-    figures = re.findall(r"<em>Figure (\d+)\.\d+", page)
+    figures = re.findall(r"<em>(?:Figure|图) (\d+)\.\d+", page)
     assert set(figures) <= {number[1] if number else "0"}
 
 
@@ -172,7 +172,7 @@ def test_solutions_are_hidden_until_opened(visit, path):
     if Path(path).stem in ("api", "claims", "micro", "ran", "references"):
         assert exercises.count() == 0
         return
-    words = exercises.locator("em:text-matches('^(Solution|Figure)')")
+    words = exercises.locator("em:text-matches('^(Solution|Figure|解答|图 )')")
     assert words.count() >= 1
     assert not any(one.is_visible() for one in words.all()), "a solution in words is open"
     solutions = exercises.locator("details:has-text('genimg.check(')")
@@ -180,7 +180,7 @@ def test_solutions_are_hidden_until_opened(visit, path):
     for solution in solutions.all():
         code = solution.locator("div.highlight").first
         assert not code.is_visible()
-        assert solution.locator("summary").inner_text().strip() == "Solution in code"
+        assert solution.locator("summary").inner_text().strip() in ("Solution in code", "解答：代码")
         solution.locator("summary").click()
         assert code.is_visible()
         assert any(": right." in text for text in solution.locator(".output").all_inner_texts())

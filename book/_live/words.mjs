@@ -1,0 +1,86 @@
+// The words of the explorers in both languages: the English stands where it is used, the Chinese here.
+
+const CHINESE = {
+  "Bring the figure to life (loads 4 MB)": "让这幅图活起来（需载入 4 MB）",
+  Loading: "正在载入",
+  "The live model could not be started here. The figure above shows the same model.":
+    "活的模型在这里无法启动。上面的图显示的是同一个模型。",
+  // interpolation
+  "{0} pictures from one end of the walk to the other": "从一端走到另一端的 {0} 幅图像",
+  averaged: "平均权重",
+  raw: "原始权重",
+  "{0} % of the way, {1} weights": "走到 {0} %，{1}",
+  "Generated picture, {0}": "生成的图像，{0}",
+  "Way from left to right": "从左到右走了多远",
+  "Averaged weights": "平均权重",
+  "Other ends": "换两个端点",
+  Walk: "走动",
+  Stop: "停下",
+  "Walk from one random vector to another, and compare the averaged weights with the raw ones.":
+    "从一个随机向量走到另一个，并比较平均权重与原始权重。",
+  // latent-map
+  "z = ({0}, {1}); the nearest encoded picture is a {2}": "z = ({0}, {1})；最近的已编码图像是 {2}",
+  "Decoded picture at {0}": "解码所得的图像，{0}",
+  "z₂, up": "z₂，向上",
+  "z₁, right": "z₁，向右",
+  "Drag the ring over the map, or use the sliders. Numerals: unseen digits where the encoder puts them.":
+    "在地图上拖动圆环，或使用滑块。地图上的数字：未见过的数字图像被编码器放到的位置。",
+  // sliders
+  "All to zero": "全部归零",
+  "Draw from the prior": "从先验抽取",
+  "Move one latent at a time. How many things change in the picture?": "每次只移动一个潜变量。图像里有几样东西在变？",
+  // particles
+  "t = {0}: {1} % of the points lie in a circle. {2} evaluations of the network in all.":
+    "t = {0}：{1} % 的点落在圆圈内。网络一共计算了 {2} 次。",
+  "Map of {0} points. {1}": "{0} 个点的地图。{1}",
+  "Time t": "时间 t",
+  Steps: "步数",
+  Method: "方法",
+  Euler: "欧拉法",
+  Heun: "休恩法",
+  "From noise to data": "从噪声到数据",
+  "Choose how many steps to take and how, then move the time. Circles: the data's modes. Lines: the way of a few points.":
+    "选择走多少步、怎样走，然后移动时间。圆圈：数据的模式。线：几个点走过的路。",
+  // gan-2d
+  loss: "损失",
+  clusters: "簇",
+  "{0} steps": "{0} 步",
+  "Step {0}: {1} of {2} clusters covered.": "第 {0} 步：覆盖了 {2} 个簇中的 {1} 个。",
+  "Step {0}: the numbers have run away. Reset, with a smaller rate or a penalty.":
+    "第 {0} 步：数值已经发散。请重置，并调小学习率或加上惩罚。",
+  "Map of samples, clusters and D's opinion. {0}": "样本、簇和 D 的看法的地图。{0}",
+  "No step yet.": "还没有走一步。",
+  "Loss of D {0}, of G {1}.": "D 的损失 {0}，G 的损失 {1}。",
+  "Losses and clusters over the steps. {0}": "损失和簇数随步数的变化。{0}",
+  "{0} {1} Logit of D from {2} to {3}.": "{0}{1}D 的 logit 从 {2} 到 {3}。",
+  Pause: "暂停",
+  Run: "运行",
+  "One step": "走一步",
+  Reset: "重置",
+  "Let it collapse": "让它坍缩",
+  "Cure it": "治好它",
+  Loss: "损失",
+  minimax: "极小极大",
+  "non-saturating": "非饱和",
+  "least-squares": "最小二乘",
+  hinge: "合页",
+  relativistic: "相对",
+  wasserstein: "Wasserstein",
+  "wasserstein (needs a penalty)": "Wasserstein（需要惩罚）",
+  Penalty: "惩罚",
+  none: "无",
+  "R1 and R2": "R1 和 R2",
+  "Its weight γ": "惩罚的权重 γ",
+  "Learning rate of G": "G 的学习率",
+  "Learning rate of D": "D 的学习率",
+  "Momentum β₁": "动量 β₁",
+  "Random start": "随机起点",
+  "Dots: samples. Circles: the data's clusters, bold where covered. Ground: D's opinion. Orange places are to it more like the clusters, blue ones more like the samples; the fuller the colour, the surer it is.":
+    "点：样本。圆圈：数据的簇，已覆盖的加粗。底色：D 的看法。它认为橙色处更像簇，蓝色处更像样本；颜色越浓，它越有把握。",
+};
+
+/** A text in the page's language; `parts` stand where it has {0}, {1}, … */
+export function say(text, ...parts) {
+  const here = document.documentElement.lang.startsWith("zh") ? (CHINESE[text] ?? text) : text;
+  return here.replace(/\{(\d)\}/g, (_, number) => parts[number]);
+}
