@@ -100,6 +100,7 @@ def test_without_a_figure_there_is_one_clear_error():
 
 def test_nothing_is_exported_where_it_is_not_wanted(figure, monkeypatch):
     monkeypatch.delenv("GENIMG_LIVE")
+    monkeypatch.delenv("GENIMG_ZH")
     monkeypatch.setitem(sys.modules, "onnxscript", None)  # as on a reader's machine: it would fail to import
     made = live.latent_map(small_vae(), torch.randn(7, 2), torch.arange(7))
     assert made.models == {}

@@ -24,7 +24,7 @@ from genimg.system.errors import RunError
 
 #: The media type of a Chinese picture, a PNG in base64.
 MIME = "application/vnd.genimg.zh-png"
-#: In its metadata: texts that the table lacks, and what matplotlib said of missing letters.
+#: Names in its metadata of the texts that the table lacks, and of what matplotlib said of missing letters.
 MISSING, BOXES = "missing", "boxes"
 #: The package of the index that brings the font, under the SIL Open Font License.
 FONT_PACKAGE = "pylopdf_fonts_zh_cn"

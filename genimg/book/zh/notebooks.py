@@ -85,10 +85,10 @@ def state(text: str, block: tuple[str | None, str] | None) -> str:
 
 
 def problems(notebook: Notebook, blocks: Blocks) -> list[str]:
-    """What a translation lacks, as "gan-004: stale"; also blocks that translate nothing."""
+    """What a translation lacks, as "gan-004: stale, now <hash of the English>"; also blocks that translate nothing."""
     texts = english(notebook)
     states = {name: state(text, blocks.get(name)) for name, text in texts.items()}
-    found = [f"{name}: {said}" for name, said in states.items() if said != "fresh"]
+    found = [f"{name}: {said}, now {hash_of(texts[name])}" for name, said in states.items() if said != "fresh"]
     return found + [f"{name}: no such text" for name in blocks if name not in texts]
 
 

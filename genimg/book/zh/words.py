@@ -14,7 +14,7 @@ from genimg.book.zh import FOLDER
 
 #: The table's file.
 TABLE = FOLDER / "words.json"
-#: What no reader needs translated: formulas, addresses, names in code, numbers with what is written onto them.
+# Formulas, addresses, names in code, numbers with what is written onto them: the same in both languages.
 _PLAIN = re.compile(r"\$[^$]*\$|https?://\S+|`[^`]*`|\w*\d[\w.]*|\b\w+[_.]\w[\w.]*")
 _WORD = re.compile(r"[A-Za-z]*[a-z]{2}[A-Za-z]*")  # GAN, KL and D are the same in both languages
 _BRACE = re.compile(r"(?<![_^])\{(\d*)\}")  # none of a formula
