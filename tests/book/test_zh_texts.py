@@ -17,6 +17,8 @@ from genimg.book.zh import notebooks, words
 TRANSLATED = [path for path in CHAPTERS if (notebooks.FOLDER / f"{path.stem}.md").exists()]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 PAPER = re.compile(r"[^\[\]]*\]\(https?:[^)]*\)(?:，[\x20-\x7e]+)?")  # whose title stays as it is
+# A term in the list of terms, whose first column is English.
+TERM = re.compile(r"^\|[^|\u4e00-\u9fff]+(?=\|[^|]*[\u4e00-\u9fff])", re.MULTILINE)
 NUMBER = re.compile(r"(?<![A-Za-z\d.])\d[\d,]*(?:\.\d+)?")
 HEADING = re.compile(r"^(#+) ", re.MULTILINE)
 CHINESE = r"[\u4e00-\u9fff]"
@@ -57,7 +59,7 @@ def differences(english, chinese):
         if a != b:
             found.append(f"{what}: {list((a - b).elements())} became {list((b - a).elements())}")
     for what, pattern in PATTERNS.items():
-        if match := re.search(pattern, bare(PAPER.sub("]", chinese))):
+        if match := re.search(pattern, bare(TERM.sub("", PAPER.sub("]", chinese)))):
             found.append(f"{what}: {match[0]!r}")
     if left := stars(chinese):
         found.append(f"emphasis that Markdown does not see: {left}")
@@ -129,6 +131,7 @@ def test_names_of_controls_and_reasons_for_none_are_in_the_table(path):
         ("Good.", "好，these four words were left."),
         ("**Budget.** One core.", "**预算。**一个核心。"),
         ("| a | b |", "| 甲 |"),
+        ("| a | b |", "| 甲 | these four words were left |"),
     ],
 )
 def test_a_difference_is_found(english, chinese):
@@ -140,6 +143,7 @@ def test_a_difference_is_found(english, chinese):
     [
         ("*Figure 1.2. A [line](a.ipynb) of 1,000 `x`*, $\\text{loss} = 1$.",
          "*图 1.2. 一条 1,000 个 `x` 的[线](a.ipynb)*，$\\text{损失} = 1$。"),
+        ("| kept for the pass | b |", "| kept for the pass | 乙 |"),
         ("**Budget.** The generator G.", "**预算。** 生成器（generator）G。"),
     ],
 )  # fmt: skip
