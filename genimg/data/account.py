@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +24,7 @@ class Account:
         skipped: file or folder that could not be read -> why.
         deep: how many pictures have more than 8 bits.
         white: the value that is white in these, None where there are none.
+        classes: name of a class -> how many pictures are of it; empty where labels were not asked for.
     """
 
     source: str
@@ -33,6 +34,7 @@ class Account:
     skipped: Mapping[str, str] = field(default_factory=dict)
     deep: int = 0
     white: float | None = None
+    classes: Mapping[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """One sentence, as "36 pictures, 64x64, colour, from 31 jfif and 5 png; passed over: 2 txt"."""
@@ -42,6 +44,8 @@ class Account:
         text += _listed(self.read) + f" in {title(self.source)}" if self.read else shown(self.source)
         if self.deep:
             text += f"; {self.deep:,} of more than 8 bits, in which {self.white:,.6g} is white"
+        if self.classes:
+            text += f"; {len(self.classes):,} classes: {_listed(self.classes, self.classes)}"
         return text + self.left_out()
 
     def left_out(self) -> str:
@@ -61,9 +65,10 @@ def title(source: str | os.PathLike[str]) -> str:
     return shown(Path(path).name or path, 80)
 
 
-def _listed(kinds: Mapping[str, int]) -> str:
-    """As "31 jfif, 5 png and 2 txt", the most frequent first."""
+def _listed(kinds: Mapping[str, int], order: Iterable[str] | None = None) -> str:
+    """As "31 jfif, 5 png and 2 txt", the most frequent first, or in an order of their own."""
     counted = sorted(kinds.items(), key=lambda one: (-one[1], one[0]))
+    counted = counted if order is None else [(name, kinds[name]) for name in order]
     parts = [f"{n:,} {shown(kind, 200)}" for kind, n in counted[:NAMED]]
     if rest := Counter(dict(counted[NAMED:])).total():
         parts.append(f"{rest:,} of other kinds")

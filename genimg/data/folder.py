@@ -17,6 +17,7 @@ from genimg.data.decode import FITS, read, rgb
 from genimg.data.depth import Deep, white_of
 from genimg.data.find import Found, find
 from genimg.data.images import Images, combined, digest
+from genimg.data.labels import counted, labels_of, numbered
 from genimg.data.stream import Stream, processors
 from genimg.system.errors import DataError, reason, shown
 
@@ -30,7 +31,7 @@ DIGEST = 32
 def load(
     folder: str | os.PathLike[str], size: int, background: str = "white", fit: str = "crop", skip_bad: bool = False,
     memory: float | None = None, n: int | None = None, seed: int = 0, channels: int | None = None,
-    white: float | None = None,
+    white: float | None = None, classes: str | os.PathLike[str] | None = None,
 ) -> Images | Stream:  # fmt: skip
     """A folder's pictures, each file decoded once, those of more than 8 bits a value twice.
 
@@ -42,6 +43,7 @@ def load(
         n, seed: at most n pictures, drawn by the seed.
         channels: 3, or 1 for their lightness; None takes 1 where every picture is grey, else 3.
         white: the value that is white in pictures of more than 8 bits; None takes one for all, see `depth.white_of`.
+        classes: what gives the pictures labels, see `labels.labels_of`; None gives them none.
 
     Returns:
         Images, or a Stream.
@@ -52,6 +54,7 @@ def load(
     _check(background, fit, memory, channels, white)
     found = find(folder, skip_bad)
     files = _chosen(found, folder, n, seed)
+    named = None if classes is None else labels_of(files, folder, classes)
     streams = len(files) * (channels or 3) * size * size > (free_memory() // 2 if memory is None else memory)
     reading = _Reading(files, size, background, fit, channels, streams)
     errors = reading.read_all(f"reading {title(folder)}", white, skip_bad)
@@ -62,16 +65,17 @@ def load(
         names = ", ".join(shown(name, 200) for name in list(skipped)[:5]) + (", ..." if len(skipped) > 5 else "")
         total = len(files) + len(found.skipped)
         print(f"left out {len(skipped)} of {total} files that cannot be read: {names}", file=sys.stderr)
+    labels, kinds = numbered([named[i] for i in good]) if named else (None, ())
     account = Account(
         os.fspath(folder), (len(good), reading.channels(), size, size),
         Counter(Path(files[i]).suffix.lower()[1:] or "without an ending" for i in good),
-        found.passed, skipped, len(reading.deep), reading.white,
+        found.passed, skipped, len(reading.deep), reading.white, counted(labels, kinds),
     )  # fmt: skip
     if reading.pixels is None:
-        return Stream([files[i] for i in good], account, background, fit, reading.white, reading.fingerprint())
+        return Stream([files[i] for i in good], account, background, fit, reading.white, reading.fingerprint(), labels)
     for place, i in enumerate(good):
         reading.pixels[place] = reading.pixels[i]  # close the gaps
-    return Images(reading.pixels[: len(good), : account.shape[1]].contiguous(), account=account)
+    return Images(reading.pixels[: len(good), : account.shape[1]].contiguous(), labels, None, kinds, account)
 
 
 def _check(background: str, fit: str, memory: float | None, channels: int | None, white: float | None) -> None:

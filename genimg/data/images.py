@@ -91,6 +91,7 @@ class Streamed(Protocol):
     account: Account
     fingerprint: str
     workers: int | None
+    labels: Tensor | None
 
     def __len__(self) -> int:
         """How many there are."""

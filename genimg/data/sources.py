@@ -45,8 +45,8 @@ def load_images(
         n: how many pictures at most, drawn by the seed (shapes: how many exactly, 10,000 by default; photos: how
             many random square crops, 1,000 by default, when a size is given).
         seed: of every choice made here.
-        options: for shapes, those of `shapes.sample_factors`; for folders background, fit, skip_bad, memory, channels
-            and white, see `folder.load`.
+        options: for shapes, those of `shapes.sample_factors`; for folders background, fit, skip_bad, memory, channels,
+            white and classes, see `folder.load`.
 
     Returns:
         Images; of a folder that does not fit in memory a `stream.Stream`.
@@ -138,10 +138,10 @@ def _sklearn_datasets() -> ModuleType:
 def _folder(
     source: str | os.PathLike[str], size: int, n: int | None, seed: int, options: dict[str, Any]
 ) -> Images | Stream:
-    unknown = options.keys() - {"background", "fit", "skip_bad", "memory", "channels", "white"}
+    unknown = options.keys() - {"background", "fit", "skip_bad", "memory", "channels", "white", "classes"}
     if unknown:
         raise DataError(
-            f"{', '.join(sorted(unknown))}: folders take background, fit, skip_bad, memory, channels and white"
+            f"{', '.join(sorted(unknown))}: folders take background, fit, skip_bad, memory, channels, white and classes"
         )
     return folder.load(source, size, n=n, seed=seed, **options)
 

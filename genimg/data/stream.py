@@ -21,6 +21,7 @@ class Stream(torch.utils.data.Dataset[Tensor]):
         account: what was read and what was passed over.
         shape: (N, C, size, size).
         fingerprint: what `images.fingerprint` gives for the same pictures in memory.
+        labels: int64 (N,), or None.
         workers: processes that decode ahead, where `batches` is not told; None takes a processor each, up to 4.
     """
 
@@ -28,10 +29,11 @@ class Stream(torch.utils.data.Dataset[Tensor]):
     workers: int | None = None
 
     def __init__(
-        self, files: Sequence[str], account: Account, background: str, fit: str, white: float | None, fingerprint: str
-    ) -> None:
+        self, files: Sequence[str], account: Account, background: str, fit: str, white: float | None, fingerprint: str,
+        labels: Tensor | None = None,
+    ) -> None:  # fmt: skip
         self.files, self.account, self.background, self.fit, self.white = files, account, background, fit, white
-        self.shape, self.fingerprint = account.shape, fingerprint
+        self.shape, self.fingerprint, self.labels = account.shape, fingerprint, labels
 
     def __repr__(self) -> str:
         return f"Stream({self.account})"
@@ -47,7 +49,8 @@ class Stream(torch.utils.data.Dataset[Tensor]):
         """A stream of some of the pictures; its fingerprint is that of all of them."""
         account = dataclasses.replace(self.account, shape=(len(indices), *self.shape[1:]))
         files = [self.files[i] for i in indices]
-        part = Stream(files, account, self.background, self.fit, self.white, self.fingerprint)
+        labels = None if self.labels is None else self.labels[list(indices)]
+        part = Stream(files, account, self.background, self.fit, self.white, self.fingerprint, labels)
         part.workers = self.workers
         return part
 

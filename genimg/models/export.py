@@ -21,12 +21,13 @@ class Pictures(nn.Module):
     Args:
         model: a trained GAN or VAE.
         averaged: the averaged weights, or those in training.
+        label: the class that is drawn, of a GAN that was trained with labels.
 
     Raises:
         ValueError: a Bernoulli VAE.
     """
 
-    def __init__(self, model: GAN | VAE, averaged: bool = True) -> None:
+    def __init__(self, model: GAN | VAE, averaged: bool = True, label: int | None = None) -> None:
         super().__init__()
         name = "generator" if hasattr(model, "generator") else "decoder"
         self.net = copy.deepcopy(model.network(name, averaged)).cpu().eval().requires_grad_(False)
@@ -36,19 +37,23 @@ class Pictures(nn.Module):
                 "a Bernoulli VAE's decoder is squashed in another way; this draws Gaussian and logistic ones"
             )
 
+        self.given = () if label is None else (torch.tensor([label]),)
+
     def forward(self, z: Tensor) -> Tensor:
-        return self.squash(self.net(z))
+        return self.squash(self.net(z, *self.given))
 
 
 class Velocity(nn.Module):
-    """(x (N, C, H, W), t (N,)) -> a flow's averaged velocity, (N, C, H, W): a copy of its network, on the processor."""
+    """(x (N, C, H, W), t (N,)) -> a flow's averaged velocity, (N, C, H, W), of one class if it is given: a copy of its
+    network, on the processor."""
 
-    def __init__(self, model: Flow) -> None:
+    def __init__(self, model: Flow, label: int | None = None) -> None:
         super().__init__()
+        self.label = None if label is None else torch.tensor([label])
         self.net = copy.deepcopy(model.network("velocity")).cpu().eval().requires_grad_(False)
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        return self.net(x, t)
+        return self.net(x, t, self.label)
 
 
 def onnx_bytes(module: nn.Module, inputs: dict[str, Tensor]) -> bytes:

@@ -103,6 +103,27 @@ def guided(conditional: Tensor, unconditional: Tensor, scale: float) -> Tensor:
     return unconditional + scale * (conditional - unconditional)
 
 
+def of_class(
+    net: nn.Module, labels: Tensor | None = None, guidance: float = 1.0, none: int = 0
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """A velocity network as a function (x, t) -> (N, ...) of one class for each sample, (N,), or of no class.
+
+    Args:
+        guidance: see `guided`.
+        none: the label that stands for no class.
+    """
+
+    def of(x: Tensor, t: Tensor) -> Tensor:
+        if labels is None or guidance == 1.0:
+            return net(x, t, labels)
+        # Both in one pass: class and no class.
+        both = torch.cat([labels, torch.full_like(labels, none)])
+        given, free = net(torch.cat([x, x]), torch.cat([t, t]), both).chunk(2)
+        return guided(given, free, guidance)
+
+    return of
+
+
 def per_sample(t: Tensor | float, x: Tensor) -> Tensor:
     """t (N,), or a number, in a shape that broadcasts against x (N, ...)."""
     t = torch.as_tensor(t, dtype=x.dtype, device=x.device)
@@ -207,17 +228,7 @@ class Flow(Model):
         self, labels: Tensor | None = None, guidance: float = 1.0, averaged: bool = True
     ) -> Callable[[Tensor, Tensor], Tensor]:
         """The trained velocity as a function (x, t) -> (N, C, H, W) of one class for each sample, or of none."""
-        net = self.network("velocity", averaged)
-
-        def of(x: Tensor, t: Tensor) -> Tensor:
-            if labels is None or guidance == 1.0:
-                return net(x, t, labels)
-            # Both in one pass: class and no class.
-            none = torch.full_like(labels, self.classes)
-            given, free = net(torch.cat([x, x]), torch.cat([t, t]), torch.cat([labels, none])).chunk(2)
-            return guided(given, free, guidance)
-
-        return of
+        return of_class(self.network("velocity", averaged), labels, guidance, self.classes)
 
     @torch.no_grad()
     def sample(
@@ -238,27 +249,19 @@ class Flow(Model):
             ValueError: a class asked of a flow trained without, or one that it has not.
         """
         z = self.noise_for(n, seed) if z is None else z
-        labels = self._labels(labels, len(z))
+        labels = self.labels_of(labels, len(z))
         parts = []
         for i, x in enumerate(z.split(256)):
             part = None if labels is None else labels[256 * i : 256 * i + len(x)]
             parts.append(carry(self.velocity_of(part, guidance, averaged), x, steps, solver))
         return torch.cat(parts).float().clamp(-1, 1)
 
-    def _labels(self, labels: Tensor | int | None, n: int) -> Tensor | None:
-        if labels is None:
-            return None
-        labels = torch.as_tensor(labels, device=self.device()).long().expand(n)
-        if not self.classes or labels.min() < 0 or labels.max() >= self.classes:
-            raise ValueError(f"labels {labels.unique().tolist()}: this flow was trained with {self.classes} classes")
-        return labels
-
     def log_likelihood(
         self, x: Tensor, labels: Tensor | int | None = None, steps: int = 20, probes: int | None = 1,
         generator: torch.Generator | None = None,
     ) -> Tensor:  # fmt: skip
         """log-density of x (N, C, H, W) in [-1, 1], (N,) nats: see the function of that name."""
-        labels = self._labels(labels, len(x))
+        labels = self.labels_of(labels, len(x))
         parts = []
         for i, part in enumerate(x.split(256)):
             own = None if labels is None else labels[256 * i : 256 * i + len(part)]

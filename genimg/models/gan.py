@@ -1,8 +1,7 @@
 """Generative adversarial networks: two networks, their losses and their penalties.
 
 D(x) is the probability that x is *real* (Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661). The discriminator
-here returns the logit of that probability: sigmoid(logit) = D(x). Losses are per sample, in nats where they are
-logarithms, and are to be minimised.
+returns its logit: sigmoid(logit) = D(x). Losses are per sample, in nats where they are logarithms, to be minimised.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from genimg.models.diff_augment import diff_augment
 from genimg.models.model import CALIBRATED, Model, Player, group_norm, has_batch_norm, level_widths, reset_statistics
+from genimg.models.penalties import gradient_penalty_at, wgan_penalty
 
 #: Name -> function from channels to a norm.
 NORMS: dict[str, Callable[[int], nn.Module]] = {"batch": nn.BatchNorm2d, "group": group_norm}
@@ -85,8 +85,8 @@ class Discriminator(nn.Module):
         return self.last(self.features(x).flatten(1)).float().squeeze(1)  # (N, C, S, S) -> (N,)
 
 
-# Losses: (logits_real, logits_fake), each (N,) -> (N,), to be minimised. softplus(-l) = -log D, softplus(l) =
-# -log(1 - D), computed without ever forming D, which would round to 0 or 1.
+# Losses: (logits_real, logits_fake), each (N,) -> (N,). softplus(-l) = -log D, softplus(l) = -log(1 - D), computed
+# without ever forming D, which would round to 0 or 1.
 
 
 def d_minimax(logits_real: Tensor, logits_fake: Tensor) -> Tensor:
@@ -156,31 +156,14 @@ LOSSES: dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor]]] = {
 }
 
 
-def gradient_penalty_at(logits: Tensor, x: Tensor) -> Tensor:
-    """|grad_x logit|^2 per sample, (N,): R1 at real pictures, R2 at generated ones (Mescheder et al. 2018,
-    https://arxiv.org/abs/1801.04406). `x` needs requires_grad before the logits are computed."""
-    (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
-    return gradient.flatten(1).square().sum(1)
-
-
-def wgan_penalty(
-    discriminator: Callable[[Tensor], Tensor], x_real: Tensor, x_fake: Tensor, generator: torch.Generator | None = None
-) -> Tensor:
-    """(|grad logit| - 1)^2 at random points between pairs, (N,) (Gulrajani et al. 2017, https://arxiv.org/abs/1704.00028)."""
-    shape = (len(x_real), *[1] * (x_real.dim() - 1))
-    t = torch.rand(shape, generator=generator, device=x_real.device)
-    x = torch.lerp(x_real, x_fake, t).detach().requires_grad_()
-    return (gradient_penalty_at(discriminator(x), x).add(1e-12).sqrt() - 1).square()
-
-
 class GAN(Model):
     """A generator, a discriminator, and what each of them loses against the other.
 
     Args:
         size, channels, z_dim: the pictures' size and channels, the noise's length.
         norm: of the generator, "batch" or "group".
-        generator, discriminator: networks of your own in place of those built from the sizes; the generator has an
-            attribute `z_dim`. A discriminator with batch norm sees real and generated pictures in separate batches.
+        generator, discriminator: your own in place of those built from the sizes; the generator has a `z_dim`. A
+            discriminator with batch norm sees real and generated pictures in separate batches.
         width, d_width: channels at full resolution in generator and discriminator.
         loss: a name out of `LOSSES`.
         r1, r2: weights of the zero-centred penalties: loss + r1 / 2 * |grad logit(x_real)|^2 + r2 / 2 * the same at
@@ -190,7 +173,7 @@ class GAN(Model):
         augment: a policy of `diff_augment` applied to real and generated pictures before D sees them, or None.
         augment_p: the probability of each augmentation.
         lr, betas: Adam's. betas must be floats.
-        d_lr: the discriminator's lr; None takes `lr` (two rates: Heusel et al. 2017, https://arxiv.org/abs/1706.08500).
+        d_lr: the discriminator's; None takes `lr` (two rates: Heusel et al. 2017, https://arxiv.org/abs/1706.08500).
 
     Raises:
         ValueError: an unknown loss or a size that the networks are not built for.
@@ -236,26 +219,30 @@ class GAN(Model):
         self, x_real: Tensor, z: Tensor, labels: Tensor | None = None, penalise: bool = False
     ) -> dict[str, Tensor]:
         """What D loses per sample: loss_d, the logits of both kinds, penalties if asked for."""
+        y = () if labels is None else (labels,)  # networks are told the labels if the GAN was built with classes
         with torch.no_grad():  # no gradient of D's loss may reach G
-            x_fake = self.generator(z)  # (N, z_dim) -> (N, C, H, W)
+            x_fake = self.generator(z, *y)  # (N, z_dim) -> (N, C, H, W)
         seen_real, seen_fake = self.shown(x_real), self.shown(x_fake)
         if penalise:
             seen_real, seen_fake = (x.detach().requires_grad_() for x in (seen_real, seen_fake))
-        logits_real, logits_fake = self.judged(seen_real, seen_fake, apart=penalise)
+        logits_real, logits_fake = self.judged(seen_real, seen_fake, *y, apart=penalise)
         logits = {"logit_real": logits_real, "logit_fake": logits_fake}
-        parts = self.penalties(seen_real, seen_fake, logits_real, logits_fake) if penalise else {}
+        parts = self.penalties(seen_real, seen_fake, logits_real, logits_fake, *y) if penalise else {}
         return {"loss_d": self.loss_of_d(logits_real, logits_fake)} | logits | {"x_fake": x_fake} | parts
 
     def g_loss(self, x_real: Tensor, z: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
         """What G loses per sample, by D as it now is: loss_g."""
-        x_fake = self.generator(z)  # (N, z_dim) -> (N, C, H, W)
-        logits_fake, logits_real = self.discriminator(self.shown(x_fake)), None
+        y = () if labels is None else (labels,)
+        x_fake = self.generator(z, *y)  # (N, z_dim) -> (N, C, H, W)
+        logits_fake, logits_real = self.discriminator(self.shown(x_fake), *y), None
         if self.relativistic:
             with torch.no_grad():
-                logits_real = self.discriminator(self.shown(x_real))
+                logits_real = self.discriminator(self.shown(x_real), *y)
         return {"loss_g": self.loss_of_g(logits_real, logits_fake)}
 
-    def penalties(self, x_real: Tensor, x_fake: Tensor, logits_real: Tensor, logits_fake: Tensor) -> dict[str, Tensor]:
+    def penalties(
+        self, x_real: Tensor, x_fake: Tensor, logits_real: Tensor, logits_fake: Tensor, *y: Tensor
+    ) -> dict[str, Tensor]:
         """|grad logit|^2 at real and at generated pictures, and the Wasserstein penalty: those that have a weight."""
         parts = {}
         if self.r1:
@@ -263,14 +250,14 @@ class GAN(Model):
         if self.r2:
             parts["r2"] = gradient_penalty_at(logits_fake, x_fake)
         if self.wgan:
-            parts["wgan"] = wgan_penalty(self.discriminator, x_real, x_fake)
+            parts["wgan"] = wgan_penalty(lambda x: self.discriminator(x, *y), x_real, x_fake)
         return parts
 
-    def judged(self, x_real: Tensor, x_fake: Tensor, apart: bool = False) -> tuple[Tensor, Tensor]:
+    def judged(self, x_real: Tensor, x_fake: Tensor, *y: Tensor, apart: bool = False) -> tuple[Tensor, Tensor]:
         """D's logits of both kinds, (N,) each: in one pass, unless D's norms would mix them or gradients are wanted."""
         if apart or self.mixes:
-            return self.discriminator(x_real), self.discriminator(x_fake)
-        return self.discriminator(torch.cat([x_real, x_fake])).chunk(2)
+            return self.discriminator(x_real, *y), self.discriminator(x_fake, *y)
+        return self.discriminator(torch.cat([x_real, x_fake]), *(labels.repeat(2) for labels in y)).chunk(2)
 
     def shown(self, x: Tensor) -> Tensor:
         """What D is shown: the pictures, augmented in a way that gradients pass through."""
@@ -291,10 +278,13 @@ class GAN(Model):
     ) -> Tensor:
         """Pictures (n, C, H, W) in [-1, 1], float32, at n z of a seed (None: of torch's global generator), or at a z
         (n, z_dim) of your own; by the averaged generator, or that in training (both with running statistics)."""
-        z = self.noise_for(n, seed) if z is None else z
+        return self.drawn(self.noise_for(n, seed) if z is None else z, averaged=averaged)
+
+    def drawn(self, *inputs: Tensor, averaged: bool = True) -> Tensor:
+        """What the generator makes of its inputs (n, ...), some at a time."""
         net = self.network("generator", averaged)
         was_training = net.training
         net.eval()
-        x = torch.cat([net(part) for part in z.split(256)])
+        x = torch.cat([net(*part) for part in zip(*(one.split(256) for one in inputs), strict=True)])
         net.train(was_training)
         return x

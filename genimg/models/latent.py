@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from genimg.models.flow import interpolate, logit_normal_times, velocity_loss
+from genimg.models.flow import interpolate, logit_normal_times, of_class, velocity_loss
 from genimg.models.likelihood import log_gaussian
 from genimg.models.model import Model, Player, group_norm
 from genimg.models.ode import carry
@@ -80,6 +80,8 @@ class Latent(Model):
         flow_width: of the flow's U-Net.
         kl_weight: of the KL in the first stage. Below 1: the flow, not the prior, says how codes are distributed.
         first: share of the steps that is the VAE's.
+        classes: 0, or how many labels the pictures have, of which the flow learns the codes; the VAE does without.
+        drop: share of training labels that are hidden, so that the flow also learns the velocity without a class.
         lr, betas: Adam's, for both.
 
     Attributes:
@@ -98,7 +100,7 @@ class Latent(Model):
     def __init__(
         self, size: int = 32, channels: int = 3, z_dim: int = 8, width: int = 32, max_width: int = 128,
         flow_width: int = 64, kl_weight: float = 0.3, first: float = 0.5, lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.99),
+        betas: tuple[float, float] = (0.9, 0.99), classes: int = 0, drop: float = 0.1,
     ) -> None:  # fmt: skip
         super().__init__()
         if size not in (8, 16, 32, 64, 128, 256):
@@ -109,7 +111,8 @@ class Latent(Model):
         widths = [min(width * 2**i, max_width) for i in range(halvings + 1)]
         self.encoder = Encoder(channels, z_dim, widths, patch)
         self.decoder = Decoder(channels, z_dim, widths[::-1], patch)
-        self.velocity = UNet(side, z_dim, flow_width, 2 * flow_width)
+        self.velocity = UNet(side, z_dim, flow_width, 2 * flow_width, classes=classes)
+        self.classes, self.drop = classes, drop
         self.places, self.code = (z_dim, side, side), z_dim * side * side
         self.dims, self.kl_weight, self.first, self.lr, self.betas = channels * size**2, kl_weight, first, lr, betas
         self.register_buffer("log_sigma", torch.tensor(-1.0))
@@ -126,12 +129,15 @@ class Latent(Model):
         return torch.randn(n, self.code, generator=generator, device=self.device())
 
     def training_noise(self, n: int) -> tuple[Tensor, ...]:
-        """That of the encoder's draw and of the flow, each (n, *places), and the times (n,)."""
-        eps, x_0 = torch.randn(2, n, *self.places, device=self.device())
-        return eps, x_0, logit_normal_times(n, device=self.device())
+        """That of the encoder's draw and of the flow, each (n, *places), the times (n,), and, where there are classes,
+        what decides whose label is hidden (n,)."""
+        device = self.device()
+        eps, x_0 = torch.randn(2, n, *self.places, device=device)
+        drawn = eps, x_0, logit_normal_times(n, device=device)
+        return (*drawn, torch.rand(n, device=device)) if self.classes else drawn
 
     def vae_loss(
-        self, x: Tensor, eps: Tensor, x_0: Tensor, t: Tensor, labels: Tensor | None = None
+        self, x: Tensor, eps: Tensor, x_0: Tensor, t: Tensor, hide: Tensor | None = None, labels: Tensor | None = None
     ) -> dict[str, Tensor]:
         """The negative ELBO per sample, in nats, with the KL weighed; and its parts."""
         mu, logvar = self.encoder(x)  # (N, C, H, W) -> (N, z_dim, side, side) twice
@@ -143,13 +149,16 @@ class Latent(Model):
         return parts | {"mu": mu, "logvar": logvar}
 
     def flow_loss(
-        self, x: Tensor, eps: Tensor, x_0: Tensor, t: Tensor, labels: Tensor | None = None
+        self, x: Tensor, eps: Tensor, x_0: Tensor, t: Tensor, hide: Tensor | None = None, labels: Tensor | None = None
     ) -> dict[str, Tensor]:
         """The squared error of the velocity per sample, on the way from x_0 to the code at times t."""
         with torch.no_grad():
             mu, logvar = self.network("encoder")(x)
             code = (reparameterise(mu, logvar, eps) - self.shift) / self.deviation
-        return {"velocity": velocity_loss(self.velocity(interpolate(x_0, code, t), t), x_0, code)}
+        if labels is not None:
+            assert hide is not None
+            labels = torch.where(hide < self.drop, self.classes, labels)
+        return {"velocity": velocity_loss(self.velocity(interpolate(x_0, code, t), t, labels), x_0, code)}
 
     @torch.no_grad()
     def after_update(self, parts: dict[str, Tensor]) -> None:
@@ -180,7 +189,7 @@ class Latent(Model):
     @torch.no_grad()
     def sample(
         self, n: int | None = None, seed: int | None = None, z: Tensor | None = None, steps: int = 20,
-        solver: str = "heun", averaged: bool = True,
+        solver: str = "heun", averaged: bool = True, labels: Tensor | int | None = None, guidance: float = 1.0,
     ) -> Tensor:  # fmt: skip
         """Pictures (n, C, H, W) in [-1, 1], float32.
 
@@ -189,11 +198,24 @@ class Latent(Model):
             seed: the noise's seed; None goes on with torch's global one.
             steps, solver: see `ode.carry`.
             averaged: the averaged networks, or those in training.
+            labels: the class of each sample, (n,), or one number for all; None for no class.
+            guidance: see `flow.guided`.
+
+        Raises:
+            ValueError: a class asked of a model trained without, or one that it has not.
         """
         z = self.noise_for(n, seed) if z is None else z
-        return torch.cat([self.picture(part, steps, solver, averaged) for part in z.split(256)])
+        labels = self.labels_of(labels, len(z))
+        parts = z.split(256)
+        own = [None] * len(parts) if labels is None else labels.split(256)
+        made = zip(parts, own, strict=True)
+        return torch.cat([self.picture(part, steps, solver, averaged, y, guidance) for part, y in made])
 
-    def picture(self, z: Tensor, steps: int = 20, solver: str = "heun", averaged: bool = True) -> Tensor:
+    def picture(
+        self, z: Tensor, steps: int = 20, solver: str = "heun", averaged: bool = True, labels: Tensor | None = None,
+        guidance: float = 1.0,
+    ) -> Tensor:  # fmt: skip
         """Noise (N, code), to a code (N, z_dim, side, side), to pictures (N, C, H, W) in [-1, 1]."""
-        x = carry(self.network("velocity", averaged), z.unflatten(1, self.places), steps, solver)
+        velocity = of_class(self.network("velocity", averaged), labels, guidance, self.classes)
+        x = carry(velocity, z.unflatten(1, self.places), steps, solver)
         return torch.tanh(self.network("decoder", averaged)(x * self.deviation + self.shift))

@@ -68,8 +68,8 @@ class Model(nn.Module):
     A subclass names in `averaged` the submodules whose weights are averaged, and has `players`, `noise`, `sample`
     (which also takes the noise itself: `sample(z=noise)`) and, where training takes other noise, `training_noise`.
 
-    Where `classes` is above 0, losses also take the labels of the batch. `quick` says that a sample takes one pass, so
-    that `fit` may look at some when it is done.
+    Where `classes` is above 0, losses also take the labels of the batch, and `sample` those that are wanted. `quick`
+    says that a sample takes one pass, so that `fit` may look at some when it is done.
     """
 
     averaged: tuple[str, ...] = ()
@@ -106,6 +106,30 @@ class Model(nn.Module):
     def players(self) -> dict[str, Player]:
         """Name -> Player, in the order in which they move."""
         raise NotImplementedError
+
+    def know(self, labels: Tensor) -> None:
+        """Called before training where there are classes, with the labels (N,) of all pictures that are trained on.
+
+        Raises:
+            ValueError: more classes than the model was built with.
+        """
+        if (found := int(labels.max()) + 1) > self.classes:
+            raise ValueError(
+                f"the pictures are of {found} classes, and the model was built with classes={self.classes}"
+            )
+
+    def labels_of(self, labels: Tensor | int | None, n: int) -> Tensor | None:
+        """Labels (n,) as they are asked for; None where none are.
+
+        Raises:
+            ValueError: the model has no classes, or not these.
+        """
+        if labels is None:
+            return None
+        labels = torch.as_tensor(labels, device=self.device()).long().expand(n)
+        if not self.classes or labels.min() < 0 or labels.max() >= self.classes:
+            raise ValueError(f"labels {labels.unique().tolist()}: this model was trained with {self.classes} classes")
+        return labels
 
     def after_update(self, parts: dict[str, Tensor]) -> None:
         """Called after each update with what the loss gave: for running values that no gradient moves."""

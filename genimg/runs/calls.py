@@ -11,7 +11,7 @@ from genimg.data.sources import meant
 from genimg.models.model import Model
 from genimg.runs import kept, run
 from genimg.runs.kept import Echo
-from genimg.runs.recipes import FAMILIES, SAVE_EVERY, Recipe
+from genimg.runs.recipes import FAMILIES, FOUND, SAVE_EVERY, Recipe
 from genimg.system.device import PRECISIONS
 from genimg.system.errors import RunError
 
@@ -40,7 +40,7 @@ def train(
         RunError, DataError, Diverged: see `run.train`; a setting that there is none of.
         KeyboardInterrupt: on Ctrl-C, after saving; the same call goes on.
     """
-    known = {field.name for field in dataclasses.fields(Recipe)} - {"family", "data", "fingerprint", "begun_from"}
+    known = {field.name for field in dataclasses.fields(Recipe)} - {*FOUND, "family", "data"}
     if unknown := settings.keys() - known:
         raise RunError(f"train has no setting {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}")
     if precision not in (None, *PRECISIONS):

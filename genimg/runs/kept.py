@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from genimg import plots
@@ -38,6 +39,8 @@ CONFIG, CHECKPOINT, PREVIOUS = "config.json", "checkpoint.pt", "checkpoint.previ
 WEIGHTS, HISTORY, SAMPLES, PICTURES = "weights.safetensors", "history.csv", "samples", "pictures.txt"
 #: Names of files in a run's folder.
 BEST, CURVES = "best.safetensors", "history.png"
+#: Pictures in a row of a grid, and the classes of which a grid has a row.
+COLUMNS, ROWS = 8, 64
 #: What a checkpoint says that it is.
 FORMAT = "genimg checkpoint 1"
 #: What prints a line.
@@ -68,8 +71,9 @@ def refuse_other(stored: Recipe, recipe: Recipe, out: Path) -> None:
     """
     differing, same = [], stored.fingerprint == recipe.fingerprint
     # A folder may have been moved: what counts is what is in it.
-    free = {"steps", "fingerprint", "data", "skip_bad", "begun_from"}
+    free = {"steps", "fingerprint", "data", "skip_bad", "begun_from", "class_names", "labels"}
     free |= {"n", "background", "fit"} if same else {"held_out"}  # of other pictures other numbers are held out
+    free |= {"classes"} if stored.classes and recipe.classes else set()  # a table may have been moved
     for field in dataclasses.fields(Recipe):
         before, now = getattr(stored, field.name), getattr(recipe, field.name)
         if before != now and field.name not in free:
@@ -80,6 +84,10 @@ def refuse_other(stored: Recipe, recipe: Recipe, out: Path) -> None:
         raise RunError(
             f"the pictures in {recipe.data} are not those that {out} was trained on: some came, went or changed. Bring "
             f"them back, or go on with these in another --out by --from {shlex.quote(str(out))}"
+        )
+    if stored.labels != recipe.labels:
+        raise RunError(
+            f"the labels of --classes {recipe.classes} are not those that {out} was trained on; choose another --out"
         )
     if recipe.steps < stored.steps:
         raise RunError(f"{out} was planned for {stored.steps:,} steps, more than --steps {recipe.steps:,}")
@@ -138,7 +146,7 @@ def start_from(training: Training, other: Path) -> None:
     except (KeyError, RuntimeError, TypeError, AttributeError) as error:
         raise RunError(
             f"--from {other} has other networks than this run; family, --size, --networks, --width and --z-dim have to "
-            f"be those of {other / CONFIG}, and the pictures as many channels"
+            f"be those of {other / CONFIG}, and the pictures of as many channels and classes"
         ) from error
 
 
@@ -174,8 +182,18 @@ def draw(training: Training, out: Path, scores: Sequence[Score], x: Tensor | Non
     """
     write_results(training, out)
     files.write_picture(out / CURVES, sheet(training.history, scores))
-    x = training.model.sample(PART, seed=0) if x is None else x
-    files.write_picture(grid(training, out), plots.tile(x[:PART], 8))
+    if training.model.classes:
+        rows = rows_of(training.model.classes)
+        x = training.model.sample(len(rows), seed=0, labels=rows)
+    else:
+        x = (training.model.sample(PART, seed=0) if x is None else x)[:PART]
+    files.write_picture(grid(training, out), plots.tile(x, COLUMNS))
+
+
+def rows_of(classes: int, columns: int = COLUMNS) -> Tensor:
+    """Labels of a grid in which each row is of one class: all classes, or the first `ROWS`; at least 8 rows."""
+    shown = min(classes, ROWS)
+    return (torch.arange(max(shown, 8)) % shown).repeat_interleave(columns)
 
 
 def write_results(training: Training, out: Path) -> None:

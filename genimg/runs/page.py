@@ -15,7 +15,7 @@ from genimg.data.account import title
 from genimg.data.sources import data_folder
 from genimg.models.export import halved
 from genimg.runs import sections, shown
-from genimg.runs.run import load
+from genimg.runs.run import class_of, load
 from genimg.system import browser, files
 from genimg.system.errors import RunError
 from genimg.system.options import command, path
@@ -26,7 +26,7 @@ MOST = 50_000_000
 
 def make(
     out: str | os.PathLike[str], page: str | os.PathLike[str] | None = None, onnx: str | os.PathLike[str] | None = None,
-    numbers: str | os.PathLike[str] | None = None,
+    numbers: str | os.PathLike[str] | None = None, named: str | None = None,
 ) -> list[str]:  # fmt: skip
     """Write the page of a run, its model in ONNX, or both.
 
@@ -35,17 +35,22 @@ def make(
         page: where the page goes; its model has its weights as float16, and computes in float32.
         onnx: where the model goes, with all of its weights' bits.
         numbers: what `evaluate --json` printed of the run, to be shown.
+        named: the class that it draws, of a run that has classes; a GAN's model draws one alone.
 
     Returns:
         a line on each file.
 
     Raises:
-        RunError: no run there, or one without weights; a page that would be too large; no onnxruntime-web to be had.
+        RunError: no run there, or one without weights; a class that it has not, or needs and is not given; a page that
+            would be too large; no onnxruntime-web to be had.
         ImportError: packages that export a model are missing.
     """
     out = Path(out)
     model, recipe = load(out, "cpu")
-    network = shown.network_of(model, recipe)
+    label = class_of(recipe, named, out)
+    if label is None and recipe.class_names and recipe.family == "gan":
+        raise RunError(f"{out} has classes, of which a page shows one: --class {' or '.join(recipe.class_names[:20])}")
+    network = shown.network_of(model, recipe, label)
     exported = network.onnx(recipe)
     lines = []
     if onnx is not None:
@@ -63,14 +68,15 @@ def make(
         source, wasm = browser.runtime(browser.install(data_folder()))
     except RunError as error:
         raise RunError(f"a page needs onnxruntime-web, and {error}; --onnx writes the model alone") from error
-    z, picture = shown.example(model)
+    z, picture = shown.example(model, label)
+    family = "Flow" if recipe.family == "flow" else recipe.family.upper()
     settings = {
         "family": recipe.family, "shape": picture.shape[1:], "noise": z.shape[1:], "steps": shown.STEPS,
-        "directions": _floats(shown.directions(model, network)),
+        "directions": _floats(shown.directions(model, network, label)),
         "example": {"z": _floats(z), "picture": _base64(picture.numpy().tobytes())},
     }  # fmt: skip
     parts = {
-        "title": html.escape(f"{recipe.family.upper() if recipe.family != 'flow' else 'Flow'} on {title(recipe.data)}"),
+        "title": html.escape(f"{family} on {title(recipe.data)}" + (f": {named}" if named else "")),
         "lead": sections.lead(out, recipe, sum(one.numel() for one in network.module.parameters())),
         "grids": sections.grids(out, recipe.size), "numbers": sections.numbers(out, numbers),
         "recipe": sections.recipe_of(recipe),
@@ -104,6 +110,7 @@ def add_page(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     p.add_argument("folder", metavar="run", type=path, help="the run's folder")
     p.add_argument("--out", type=path, help="an .html; if not given page.html in the run's folder, unless --onnx is")
     p.add_argument("--onnx", type=path, help="also, or only, the model in ONNX, its inputs described")
+    p.add_argument("--class", dest="named", metavar="NAME", help="the class that it draws, of a run with --classes")
     p.add_argument("--numbers", type=path, help="a file with what evaluate --json printed of the run, to be shown")
     p.add_argument("--overwrite", action="store_true", help="replace what is there")
 
@@ -118,6 +125,6 @@ def write(options: argparse.Namespace) -> int:
             raise RunError(f"{name} {file}: it is written as {ending}")
         if file.exists() and not options.overwrite:
             raise RunError(f"{file} is there already; --overwrite replaces it, {name} names another")
-    for line in make(options.folder, page, options.onnx, options.numbers):
+    for line in make(options.folder, page, options.onnx, options.numbers, options.named):
         print(line)
     return 0

@@ -45,9 +45,10 @@ what to change first:
 
 #: Family -> options that not every family has.
 OF_FAMILY = {
-    "gan": ("--networks", "--z-dim", "--norm", "--loss", "--r1", "--diff-augment"),
+    "gan": ("--networks", "--z-dim", "--norm", "--loss", "--r1", "--diff-augment", "--classes"),
     "vae": ("--networks", "--z-dim", "--beta", "--sigma"),
-    "latent": ("--z-dim", "--beta"),
+    "flow": ("--classes",),
+    "latent": ("--z-dim", "--beta", "--classes"),
 }
 
 #: What other programs call an option -> what it is here.
@@ -60,7 +61,8 @@ ELSEWHERE = {
     "--augment": "that is --diff-augment, or --mirror", "--gpu": "that is --device cuda",
     "--fp16": "that is --precision",
     "--early-stopping": "that is --patience", "--validation-split": "that is --held-out, a number",
-    "--classes": "labels are not trained on from here",
+    "--class": "--classes says what gives the pictures labels; --class is an option of sample",
+    "--labels": "that is --classes", "--cond": "that is --classes folder", "--conditional": "that is --classes folder",
 }  # fmt: skip
 
 
@@ -100,6 +102,11 @@ def _add_options(p: argparse.ArgumentParser, family: str) -> None:
     where.add_argument("--white", type=float, help="the value that is white in pictures of more than 8 bits")
     where.add_argument("--skip-bad", action="store_true", help="leave out files that cannot be read, and list them")
     where.add_argument("--mirror", action="store_true", help="also show pictures mirrored: right for faces, not text")
+    if family != "vae":
+        where.add_argument(
+            "--classes", metavar="folder|FILE",
+            help="learn to draw what is asked for: folder takes subfolders' names, else a CSV of file and label",
+        )  # fmt: skip
     of_text = "" if family in NEWER else ", of --networks text {}"
     how = p.add_argument_group("training")
     how.add_argument("--steps", type=int, help="batches; a larger number extends a finished run")

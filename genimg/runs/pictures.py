@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from genimg.data import labels
 from genimg.data.images import SOURCES, Images, fingerprint
 from genimg.data.sources import load_images, unmistakable
 from genimg.data.stream import Stream
@@ -22,22 +23,23 @@ TOO_FEW = 8
 def load_pictures(
     recipe: Recipe, workers: int | None = None, memory: float | None = None
 ) -> tuple[Images | Stream, Recipe]:
-    """The recipe's pictures, and the recipe with their channels, their white, how many are held out, and their
-    fingerprint.
+    """The recipe's pictures, and the recipe with their channels, their white, their classes, how many are held out, and
+    their fingerprint.
 
     Raises:
-        RunError: options of folders for a built-in source; more held out than a third.
+        RunError: options of folders for a built-in source; classes of one without; more held out than a third.
         DataError: see `load_images`.
     """
     options: dict[str, Any] = {}
     if os.path.isdir(os.path.expanduser(recipe.data)) and recipe.data not in SOURCES:
         options = dict(background=recipe.background, fit=recipe.fit, skip_bad=recipe.skip_bad, memory=memory)
-        options |= dict(channels=recipe.channels, white=recipe.white)
+        options |= dict(channels=recipe.channels, white=recipe.white, classes=recipe.classes)
     elif (recipe.background, recipe.fit, recipe.skip_bad, recipe.white) != ("white", "crop", False, None):
         raise RunError(f"--background, --fit, --skip-bad and --white are for folders; {recipe.data!r} is none")
     images = load_images(unmistakable(recipe.data), recipe.size, recipe.n, seed=recipe.seed, **options)
     if isinstance(images, Stream):
         images.workers = workers
+    recipe = _with_classes(recipe, images)
     channels, account = images.shape[1], images.account
     if recipe.channels not in (None, channels):
         raise RunError(
@@ -49,6 +51,17 @@ def load_pictures(
     white = account.white if account else None
     found = dataclasses.replace(recipe, channels=channels, white=white, held_out=held_out)
     return images, dataclasses.replace(found, fingerprint=fingerprint(images))
+
+
+def _with_classes(recipe: Recipe, images: Images | Stream) -> Recipe:
+    """The recipe with the names of the pictures' classes and their labels' fingerprint, where it asks for them."""
+    if recipe.classes is None:
+        return recipe
+    names = tuple(images.account.classes) if images.account and images.account.classes else ()
+    names = names or (images.classes if isinstance(images, Images) else ())
+    if images.labels is None or not names:
+        raise RunError(f"--classes {recipe.classes}: {recipe.data} has no labels")
+    return dataclasses.replace(recipe, class_names=names, labels=labels.fingerprint(images.labels, names))
 
 
 def to_hold_out(n: int) -> int:

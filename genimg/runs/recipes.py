@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from genimg.data.augment import mirror
-from genimg.models import classic, flow, gan, latent, vae
+from genimg.models import classic, flow, gan, labelled, latent, vae
 from genimg.models.diff_augment import POLICIES
 from genimg.models.model import Model
 from genimg.system.errors import RunError
@@ -17,7 +17,14 @@ from genimg.system.errors import RunError
 #: What can be trained.
 FAMILIES = ("gan", "vae", "flow", "latent")
 #: Family -> settings that the others do not have.
-OWN = {"gan": ("norm", "loss", "r1", "diff_augment"), "vae": ("beta", "sigma"), "latent": ("beta",)}
+OWN = {
+    "gan": ("norm", "loss", "r1", "diff_augment", "classes"), "vae": ("beta", "sigma"), "flow": ("classes",),
+    "latent": ("beta", "classes"),
+}  # fmt: skip
+#: Fields that are found out and never set.
+FOUND = ("class_names", "fingerprint", "labels", "begun_from")
+#: Fields that hold several words.
+LISTS = ("diff_augment", "class_names")
 #: Families that the source text has no networks for.
 NEWER = ("flow", "latent")
 #: Steps between two saves.
@@ -48,7 +55,11 @@ class Recipe:
         sigma: of a VAE: "optimal" or a positive number.
         mirror: show pictures mirrored half of the time.
         background, fit, skip_bad, white: of a folder, see `folder.load`.
-        fingerprint: of the pictures, so that a run never goes on with others.
+        classes: what gives the pictures labels, of which a GAN, a flow and "latent" learn to draw one that is asked
+            for: "folder" takes the subfolders' names, of a built-in source its own labels; else the path of a table,
+            see `labels.labels_of`.
+        class_names: the names of the classes.
+        fingerprint, labels: of the pictures and of their labels, so that a run never goes on with others.
         begun_from: folder of the run whose weights it started from; empty for none.
     """
 
@@ -76,7 +87,10 @@ class Recipe:
     fit: str = "crop"
     skip_bad: bool = False
     white: float | None = None
+    classes: str | None = None
+    class_names: tuple[str, ...] = ()
     fingerprint: str = ""
+    labels: str = ""
     begun_from: str = ""
 
     @classmethod
@@ -90,9 +104,8 @@ class Recipe:
         if not isinstance(values, dict) or values.keys() != known:
             odd = sorted(set(values) ^ known) if isinstance(values, dict) else [type(values).__name__]
             raise RunError(f"it is not a recipe of this version: {', '.join(map(str, odd[:5]))}")
-        augmentations = values["diff_augment"]
-        values = values | {"diff_augment": tuple(augmentations) if isinstance(augmentations, list) else augmentations}
-        recipe = cls(**values)
+        lists = {name: tuple(values[name]) for name in LISTS if isinstance(values[name], list)}
+        recipe = cls(**values | lists)
         try:
             recipe.check()
         except TypeError as error:  # a list where a word should be
@@ -161,6 +174,15 @@ class Recipe:
             "fit": (isinstance(self.fit, str), "crop or pad"),
             "skip-bad": (isinstance(self.skip_bad, bool), "true or false"),
             "white": (self.white is None or _number(self.white, 0, 2**32), "a number above 0"),
+            "classes": (
+                self.classes is None or isinstance(self.classes, str) and bool(self.classes),
+                "folder, or a table of files and labels",
+            ),
+            "class-names": (
+                isinstance(self.class_names, tuple) and all(isinstance(name, str) for name in self.class_names),
+                "a list of names",
+            ),
+            "labels": (isinstance(self.labels, str), "text"),
             "fingerprint": (isinstance(self.fingerprint, str), "text"),
             "begun-from": (isinstance(self.begun_from, str), "text"),
         }
@@ -177,23 +199,24 @@ class Recipe:
             return {}
         own = OWN.get(self.family, ())
         others = sorted({name for names in OWN.values() for name in names} - set(own))
-        others += ["norm"] if self.networks == "text" else []
+        others += ["norm", "classes"] if self.networks == "text" else []
         plain = {field.name: field.default for field in dataclasses.fields(self)}
         return {name: getattr(self, name) for name in others if getattr(self, name) != plain[name]}
 
     def build(self) -> Model:
         """A fresh model, its weights drawn from torch's global generator: seed that first."""
         size, channels, z_dim, width = self.size, self.channels, self.z_dim, self.width
-        text = self.networks == "text"
+        text, classes = self.networks == "text", len(self.class_names)
         assert width is not None and self.lr is not None, "complete() fills in what is None"
         assert channels is not None, "load_pictures() fills it in"
         if self.family == "flow":
-            return flow.Flow(size, channels, width, 4 * width, lr=self.lr)
+            return flow.Flow(size, channels, width, 4 * width, classes=classes, lr=self.lr)
         assert z_dim is not None
         if self.family == "latent":
-            return latent.Latent(size, channels, z_dim, width, 4 * width, kl_weight=self.beta, lr=self.lr)
+            options: dict[str, Any] = dict(kl_weight=self.beta, lr=self.lr, classes=classes)
+            return latent.Latent(size, channels, z_dim, width, 4 * width, **options)
         if self.family == "vae":
-            options: dict[str, Any] = dict(size=size, channels=channels, lr=self.lr, beta=self.beta, sigma=self.sigma)
+            options = dict(size=size, channels=channels, lr=self.lr, beta=self.beta, sigma=self.sigma)
             if text:
                 options |= dict(encoder=classic.Encoder(size, channels, z_dim, width), betas=(0.5, 0.999))
                 options |= dict(decoder=classic.Decoder(size, channels, z_dim, width))
@@ -202,7 +225,10 @@ class Recipe:
         if text:
             options |= dict(betas=(0.5, 0.999), generator=classic.Generator(size, channels, z_dim, width))
             options |= dict(discriminator=classic.Discriminator(size, channels, width))
-        return gan.GAN(size, channels, z_dim, width, width, 8 * width, every=8, norm=self.norm, **options)
+        options |= dict(every=8, norm=self.norm)
+        if classes:
+            return labelled.LabelledGAN(classes, size, channels, z_dim, width, width, 8 * width, **options)
+        return gan.GAN(size, channels, z_dim, width, width, 8 * width, **options)
 
     def transform(self) -> Callable[[Tensor], Tensor] | None:
         """What is done to each batch before the model sees it."""

@@ -19,7 +19,7 @@ from genimg.runs.recipes import SAVE_EVERY, Recipe
 from genimg.runs.scores import Scores, best, samples
 from genimg.system import distributed, files
 from genimg.system.device import seed_everything
-from genimg.system.errors import RunError
+from genimg.system.errors import RunError, shown
 from genimg.system.progress import Progress
 from genimg.system.signals import Stop
 from genimg.training.loop import Training
@@ -264,6 +264,20 @@ def config(out: str | os.PathLike[str]) -> Recipe:
     if recipe is None:
         raise RunError(f"{out} is no run of genimg: there is no {CONFIG} in it")
     return recipe
+
+
+def class_of(recipe: Recipe, name: str | None, out: str | os.PathLike[str]) -> int | None:
+    """The label of a class by its name, None for none.
+
+    Raises:
+        RunError: the run has no such class; the message names those that it has.
+    """
+    if name is None or name in recipe.class_names:
+        return None if name is None else recipe.class_names.index(name)
+    if not recipe.class_names:
+        raise RunError(f"--class {name}: {out} was trained without classes; train --classes folder learns them")
+    known = ", ".join(map(shown, recipe.class_names[:20])) + (", ..." if len(recipe.class_names) > 20 else "")
+    raise RunError(f"--class {shown(name)}: {out} has no such class; it has {known}")
 
 
 def noise(model: Model, n: int, seed: int) -> Tensor:

@@ -2,9 +2,11 @@
 
 import argparse
 import dataclasses
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +17,7 @@ from genimg.data.images import Images, to_bytes
 from genimg.data.sources import meant
 from genimg.measure import features, metrics
 from genimg.models.model import Model
-from genimg.runs import run, scores, walk
+from genimg.runs import kept, run, scores, walk
 from genimg.runs.kept import SAMPLES
 from genimg.runs.pictures import load_pictures, parted, some
 from genimg.runs.recipes import Recipe
@@ -45,6 +47,10 @@ def add_sample(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     p.add_argument("--columns", type=int, default=8, help="pictures in a row")
     p.add_argument("--scale", type=int, default=1, help="enlarge each pixel to a square of so many")
     p.add_argument("--solver-steps", type=int, default=20, help="of flow and latent: fewer are quicker and coarser")
+    p.add_argument(
+        "--class", dest="named", metavar="NAME",
+        help="of a run with --classes: draw this class; if not given, a row of each, of --interpolate by turns",
+    )  # fmt: skip
     what = p.add_mutually_exclusive_group()
     what.add_argument("--interpolate", action="store_true", help="rows from one noise vector to another")
     what.add_argument(
@@ -67,11 +73,17 @@ def add_sample(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def sample(options: argparse.Namespace) -> int:
     """Draw pictures from a run into a grid, a moving picture or files."""
     kind = "interpolation" if options.interpolate else "walk" if options.walk else "samples"
-    options.n = MANY[kind] if options.n is None else options.n
-    at_least_one(options, "n", "columns", "solver_steps")
+    at_least_one(options, "columns", "solver_steps")
     if not 1 <= options.scale <= 64:
         raise RunError(f"--scale {options.scale}: it has to be from 1 to 64")
     model, recipe = run.load(options.folder, device(options), options.last)
+    label = run.class_of(recipe, options.named, options.folder)
+    if options.n is None:
+        in_rows = recipe.class_names and kind == "samples" and label is None
+        options.n = len(kept.rows_of(model.classes, options.columns)) if in_rows else MANY[kind]
+    at_least_one(options, "n")
+    if recipe.class_names and kind == "walk" and label is None:
+        raise RunError(f"--walk of {options.folder}, which has classes, goes through one: --class names it")
     solver = {} if model.quick else {"steps": options.solver_steps}
     out = _place(options, kind)
     if kind == "walk":
@@ -80,7 +92,12 @@ def sample(options: argparse.Namespace) -> int:
         count, noise = _rows(model, options)
     else:
         count, noise = options.n, _fresh(model, options)
-    pictures = _drawn(model, noise, count, solver)
+    labels = None
+    if recipe.class_names:
+        labels = (
+            torch.arange(count) // options.columns % model.classes if label is None else torch.full((count,), label)
+        )
+    pictures = _drawn(model, noise, count, solver, labels)
     if options.best is not None:
         pictures, count = _nearest(torch.stack(list(pictures)), recipe, options), options.best
     if options.each:
@@ -107,7 +124,8 @@ def _place(options: argparse.Namespace, kind: str) -> Path:
         raise RunError("--walk names what it writes itself; leave out --out")
     if options.walk and not options.each:
         walk.check(options.walk)
-    name = f"{kind}-seed-{options.seed}" + ("" if options.each else ".png")
+    of = "-" + re.sub(r"[^\w.-]", "_", options.named) if options.named else ""
+    name = f"{kind}{of}-seed-{options.seed}" + ("" if options.each else ".png")
     out: Path = options.walk or options.out or options.folder / SAMPLES / name
     option = "--walk" if options.walk else "--out"
     if options.walk and options.each and out.suffix.lower() in walk.FORMATS:
@@ -145,13 +163,17 @@ def _walk(model: Model, options: argparse.Namespace) -> tuple[int, Iterator[Tens
     return options.n * each, walk.through(run.noise(model, options.n, options.seed), each)
 
 
-def _drawn(model: Model, noise: Iterable[Tensor], count: int, solver: dict[str, int]) -> Iterator[Tensor]:
-    """The pictures of the noise one by one, uint8 (C, H, W): memory does not grow with their number."""
+def _drawn(
+    model: Model, noise: Iterable[Tensor], count: int, solver: dict[str, int], labels: Tensor | None = None
+) -> Iterator[Tensor]:
+    """The pictures of the noise one by one, uint8 (C, H, W), of classes where labels (count,) are given: memory does
+    not grow with their number."""
     done = 0
     with Progress(count, "pictures", visible=count > AT_ONCE) as progress:
         for many in noise:
             for z in many.split(AT_ONCE):
-                yield from to_bytes(model.sample(z=z, **solver)).cpu()
+                wanted: dict[str, Any] = {} if labels is None else {"labels": labels[done : done + len(z)]}
+                yield from to_bytes(model.sample(z=z, **solver, **wanted)).cpu()
                 done += len(z)
                 progress.update(done)
 

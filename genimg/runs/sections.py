@@ -20,16 +20,14 @@ from genimg.measure.yardstick import MEANS
 from genimg.runs import scores
 from genimg.runs.kept import HISTORY, PICTURES, SAMPLES
 from genimg.runs.parsers import OF_FAMILY
-from genimg.runs.recipes import Recipe
+from genimg.runs.recipes import FOUND, Recipe
 from genimg.system import files
 from genimg.system.errors import RunError
 
 #: Grids of which the first row is shown, as a figure of the training.
 ROWS = 8
 #: Settings that are no options of theirs, and those of folders alone.
-NOT_ASKED, OF_FOLDERS = (
-    ("family", "data", "fingerprint", "begun_from"), ("channels", "background", "fit", "skip_bad", "white"),
-)  # fmt: skip
+NOT_ASKED, OF_FOLDERS = ("family", "data", *FOUND), ("channels", "background", "fit", "skip_bad", "white")
 
 
 def lead(out: Path, recipe: Recipe, parameters: int) -> str:

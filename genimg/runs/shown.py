@@ -44,8 +44,8 @@ class Network:
         return "; ".join(f"{name}: {meaning}" for name, meaning in self.meaning.items()) + f". {self.use}"
 
 
-def network_of(model: Model, recipe: Recipe) -> Network:
-    """The network that draws.
+def network_of(model: Model, recipe: Recipe, label: int | None = None) -> Network:
+    """The network that draws, of one class where a label is given; a GAN that has classes needs one.
 
     Raises:
         RunError: a model of two networks.
@@ -64,14 +64,14 @@ def network_of(model: Model, recipe: Recipe) -> Network:
         }  # fmt: skip
         use = f"Followed from t = 0 to t = 1, by 20 steps of Heun's method, the last by Euler's, x becomes {pictures}"
         x = torch.randn(2, recipe.channels or 3, recipe.size, recipe.size)
-        return Network(Velocity(model), {"x": x, "t": torch.tensor([0.2, 0.7])}, meaning, use)
+        return Network(Velocity(model, label), {"x": x, "t": torch.tensor([0.2, 0.7])}, meaning, use)
     z = model.noise(2, torch.Generator(model.device()).manual_seed(0)).cpu()
     meaning = {"z": f"float32 (n, {z.shape[1]}), noise from N(0, 1)", "x": pictures}
     use = "Each z makes one picture"
-    return Network(Pictures(model), {"z": z}, meaning, use)  # type: ignore[arg-type]
+    return Network(Pictures(model, label=label), {"z": z}, meaning, use)  # type: ignore[arg-type]
 
 
-def directions(model: Model, network: Network) -> Tensor:
+def directions(model: Model, network: Network, label: int | None = None) -> Tensor:
     """Directions of the noise in which pictures change most, at most `DIRECTIONS`, of length 1 and at right angles:
     (k, *noise).
 
@@ -84,7 +84,9 @@ def directions(model: Model, network: Network) -> Tensor:
     """
     generator = torch.Generator().manual_seed(0)
     if isinstance(model, Flow):
-        x = model.sample(64, seed=1, steps=STEPS).cpu()  # other noise than the example's, which would stand out
+        x = model.sample(
+            64, seed=1, steps=STEPS, labels=label
+        ).cpu()  # other noise than the example's, which would stand out
         rows = (x - x.mean(0)).flatten(1)
         shape = tuple(x.shape[1:])
     else:
@@ -101,9 +103,10 @@ def directions(model: Model, network: Network) -> Tensor:
     return axes[:DIRECTIONS].unflatten(1, shape).contiguous()
 
 
-def example(model: Model) -> tuple[Tensor, Tensor]:
+def example(model: Model, label: int | None = None) -> tuple[Tensor, Tensor]:
     """The first noise of the run's own grids, (1, *noise), and the picture that torch draws of it as a page does, uint8
     (1, C, H, W)."""
     z = model.noise_for(64, 0)[:1]
-    options = {"steps": STEPS} if isinstance(model, Flow) else {}
+    options: dict[str, int] = {"steps": STEPS} if isinstance(model, Flow) else {}
+    options |= {} if label is None else {"labels": label}
     return z.cpu(), to_bytes(model.sample(z=z, **options)).cpu()

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from genimg.data.images import Images, Streamed, to_floats
 from genimg.measure.metrics import checkerboard
+from genimg.models.labelled import LabelledGAN
 from genimg.models.model import Model, has_batch_norm
 from genimg.training.diagnostics import Diagnosis
 
@@ -90,8 +91,9 @@ def _stale(model: Model, z: Tensor) -> Diagnosis | None:
     net = next((model.average[name] for name in ("generator", "decoder") if name in model.average), None)
     if net is None or not has_batch_norm(net):
         return None
-    own = copy.deepcopy(net).train()(z)
-    kept = net(z)
+    labels = [model.spread(len(z))] if isinstance(model, LabelledGAN) else []
+    own = copy.deepcopy(net).train()(z, *labels)
+    kept = net(z, *labels)
     off = ((own - kept).square().mean().sqrt() / own.std().clamp_min(1e-6)).item()
     if off > 0.5:
         return Diagnosis(

@@ -63,6 +63,8 @@ class Training:
         self.half_life = half_life
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         check_pictures(images)
+        if model.classes and (labels := getattr(images, "labels", None)) is not None:
+            model.know(labels)
         seed_everything(seed)
         self.stepper = Stepper(model, self.device, dtype, compiled)
         self.step, self.history, self.window = 0, History(), Window()

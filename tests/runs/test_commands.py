@@ -75,6 +75,7 @@ def test_options_of_another_family_are_refused(family, option, tmp_path, capsys)
 
 
 VALUES = {"norm": "group", "loss": "hinge", "r1": 5.0, "diff_augment": ("cutout",), "beta": 2.0, "sigma": 0.5}
+VALUES |= {"classes": "folder"}
 
 
 @pytest.mark.parametrize("family", FAMILIES)

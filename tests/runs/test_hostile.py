@@ -434,11 +434,11 @@ def test_divergence_never_overwrites_the_last_good_checkpoint(here, monkeypatch,
     """Losses are read back every 50 steps, saves may come sooner."""
     step = Stepper.step
 
-    def poisoned(stepper, *batch):
+    def poisoned(stepper, *batch, **players):
         if stepper.steps == 14:
             with torch.no_grad():
                 stepper.model.generator.last.bias.fill_(float("nan"))
-        return step(stepper, *batch)
+        return step(stepper, *batch, **players)
 
     monkeypatch.setattr(Stepper, "step", poisoned)
     before = (here / "run" / "weights.safetensors").read_bytes()
