@@ -103,17 +103,16 @@ def on_the_way(posterior: Callable[[Tensor, Tensor, float, float], tuple[Tensor,
     return None
 
 
-@exercise("14.4", "the widths of the modes of three samplers: DDPM, its means without fresh noise, and the ODE")
+@exercise("14.4", "root mean square distances from the middle of where three samplers end: DDPM, its means, the ODE")
 def without_noise(ddpm: Number, means_alone: Number, by_ode: Number) -> str | None:
     ddpm, means_alone, by_ode = map(number_of, (ddpm, means_alone, by_ode))
-    if min(ddpm, means_alone, by_ode) <= 0:
-        return "a width is above 0"
-    if not 0.1 < ddpm < 0.2:
-        return f"the ring's modes have a width of 0.15; DDPM's steps with the exact score do not give {ddpm:.3f}"
+    if min(ddpm, means_alone, by_ode) < 0:
+        return "a distance is not negative"
+    for name, found in (("DDPM's steps", ddpm), ("the ODE", by_ode)):
+        if not 1.3 < found < 1.55:
+            return f"the ring's own points have 1.416, and with the exact score {name} do not end at {found:.3f}"
     if means_alone > 0.5 * ddpm:
-        return f"without noise the modes shrink to less than half; {means_alone:.3f} is too wide: is the noise left out"
-    if not 0.1 < by_ode < 0.2:
-        return f"the ODE needs no noise and keeps the width; {by_ode:.3f} is not it: does it keep all of the old noise"
+        return f"without fresh noise points end nearer to the middle than {means_alone:.3f}: is all of it left out"
     return None
 
 
