@@ -128,7 +128,7 @@ def weights_of_the_bound(weights: Callable[[Tensor], Tensor], even_in: str) -> s
     if found.shape != right.shape:
         return f"five levels have four links, and it returns the shape {tuple(found.shape)}"
     for value, off in (
-        ((snr[1:] - snr[:-1]) / 2, "these are the weights of squared errors of the picture; (6.12) turns them"),
+        ((snr[1:] - snr[:-1]) / 2, "these are the weights of squared errors of the picture; (14.15) turns them"),
         (2 * right, "a half is missing"),
         ((1 - snr[:-1] / snr[1:]) / 2, "the network is asked at the noisier end of a link, so its level divides"),
         ((snr[1:] - snr[:-1]).log(), "that is a logarithm of the weight"),
@@ -136,7 +136,7 @@ def weights_of_the_bound(weights: Callable[[Tensor], Tensor], even_in: str) -> s
         if same(found, value, 1e-4):
             return off
     if not same(found, right, 1e-4):
-        return "take (14.16) and put the error of the noise in place of the picture's: x_1 is (y - c x_0) / s"
+        return "take (14.17) and put the error of the noise in place of the picture's: x_1 is (y - c x_0) / s"
     if even_in == "time":
         return "the weights are right; when are they all the same"
     return None
