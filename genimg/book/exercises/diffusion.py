@@ -8,15 +8,13 @@ from torch import Tensor
 
 from genimg.book.exercises import Number, exercise, number_of, same, word
 
-#: Picture and noise of a point half-way: (sine, cosine) of pi t / 2.
-Scales = tuple[float, float]
-
 
 def _noise(n: int, d: int, seed: int = 0) -> Tensor:
     return torch.randn(n, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def _scales(t: float) -> Scales:
+def _scales(t: float) -> tuple[float, float]:
+    """Of picture and noise at time t (14.3)."""
     return math.sin(math.pi * t / 2), math.cos(math.pi * t / 2)
 
 
