@@ -12,6 +12,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 import torch
@@ -31,6 +32,7 @@ class Layer:
         name: where it stands in its network.
         kind: its class.
         operations: of the forward pass.
+        inner: those of them with numbers of the map; the rest are products with the zeros of a padding.
         parameters: how many numbers it learns.
         bytes: input, weights and output, each once: the least that has to be moved.
         output: shape of what it puts out.
@@ -40,6 +42,7 @@ class Layer:
     name: str
     kind: str
     operations: int
+    inner: int
     parameters: int
     bytes: int
     output: tuple[int, ...]
@@ -66,6 +69,23 @@ def operations(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, x: Tensor, y: 
     return 2 * y.numel() * taps * layer.in_channels // layer.groups
 
 
+def inner_operations(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, x: Tensor, y: Tensor) -> int:
+    """`operations` without those that a library need not carry out: of a convolution the products with the zeros around
+    its map, of a transposed one those whose sums are cut off."""
+    if isinstance(layer, nn.Linear):
+        return operations(layer, x, y)
+    places, inside = 1, 1
+    for axis in range(2):
+        moves, span = y.shape[2 + axis], x.shape[2 + axis]
+        if isinstance(layer, nn.ConvTranspose2d):
+            moves, span = span, moves
+        kernel, stride, dilation = layer.kernel_size[axis], layer.stride[axis], layer.dilation[axis]
+        starts = range(-int(layer.padding[axis]), moves * stride - int(layer.padding[axis]), stride)
+        places *= moves * kernel
+        inside *= sum(0 <= start + tap * dilation < span for start in starts for tap in range(kernel))
+    return operations(layer, x, y) * inside // places
+
+
 def layers(network: nn.Module, *inputs: Tensor, rounds: int = 0) -> list[Layer]:
     """Every counted layer that a forward pass runs through, in order.
 
@@ -87,7 +107,8 @@ def layers(network: nn.Module, *inputs: Tensor, rounds: int = 0) -> list[Layer]:
             moved += sum(p.numel() * p.element_size() for p in layer.parameters())
             kind = type(layer).__name__
             took = seconds(lambda: layer.forward(x), rounds, x.device) if rounds else None
-            found.append(Layer(name, kind, operations(layer, x, y), weights, moved, tuple(y.shape), took))
+            work = operations(layer, x, y), inner_operations(layer, x, y)
+            found.append(Layer(name, kind, *work, weights, moved, tuple(y.shape), took))
 
         return note
 
@@ -173,25 +194,27 @@ def peaks(
 ) -> tuple[float, float]:
     """What this machine reaches at its best: (operations a second, bytes a second).
 
-    Operations: the better of the product of two large matrices and a large convolution, for libraries are tuned to
-    one or the other. Bytes: copying a large array, each byte read and written. Both are the best of several tries.
+    Operations: the best of products of two matrices and of convolutions without padding, large ones and ones that fit
+    into a cache, for libraries are tuned to one or another. Bytes: copying a large array, each byte read and written.
+    Each is the best of several tries.
 
     Args:
         scale: how large; None takes 1, on a GPU 8.
     """
     scale = scale or (8 if torch.device(device).type == "cuda" else 1)
-    n = int(1024 * scale)
-    a, b = (torch.randn(n, n, device=device).to(dtype) for _ in range(2))
-    conv = nn.Conv2d(64, 64, 3, padding=1, device=device, dtype=dtype).to(memory_format=torch.channels_last)
-    x = torch.randn(max(1, int(8 * scale)), 64, 64, 64, device=device).to(dtype, memory_format=torch.channels_last)
+    rates = []
     with torch.no_grad():
-        fast = max(
-            2 * n**3 / _best(lambda: a @ b, device),
-            operations(conv, x, x) / _best(lambda: conv(x), device),
-        )
+        for n in (int(1024 * scale), int(512 * scale)):
+            a, b = (torch.randn(n, n, device=device).to(dtype) for _ in range(2))
+            rates.append(2 * n**3 / _best(partial(torch.matmul, a, b), device))
+        for pictures, channels, side in ((8, 64, 66), (32, 128, 18), (32, 128, 10)):
+            conv = nn.Conv2d(channels, channels, 3, device=device, dtype=dtype).to(memory_format=torch.channels_last)
+            x = torch.randn(max(1, int(pictures * scale)), channels, side, side, device=device)
+            x = x.to(dtype, memory_format=torch.channels_last)
+            rates.append(operations(conv, x, conv(x)) / _best(partial(conv, x), device))
     source = torch.zeros(int((1 << 27) * scale), dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
-    return fast, 2 * source.numel() / _best(lambda: target.copy_(source), device)
+    return max(rates), 2 * source.numel() / _best(lambda: target.copy_(source), device)
 
 
 def _best(function: Callable[[], object], device: torch.device | str, rounds: int = 8) -> float:

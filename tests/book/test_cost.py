@@ -94,6 +94,22 @@ def test_any_convolution_is_counted(n, a, b, k, stride, groups, transposed):
     assert cost.layers(layer, x)[0].operations == counter.get_total_flops()
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(1, 3), st.sampled_from([1, 3, 4]), st.integers(1, 2), st.integers(0, 2), st.integers(4, 9),
+    st.booleans(),
+)  # fmt: skip
+def test_products_with_zeros_are_told_from_the_rest(channels, k, stride, padding, side, transposed):
+    """With weights and a map of ones, the sum of what is put out is the number of products that count."""
+    padding = min(padding, k // 2)
+    kind = nn.ConvTranspose2d if transposed else nn.Conv2d
+    layer, x = kind(channels, 2, k, stride, padding, bias=False), torch.ones(1, channels, side, side)
+    nn.init.ones_(layer.weight)
+    (counted,) = cost.layers(layer, x)
+    assert counted.inner == 2 * layer(x).sum().item() <= counted.operations
+    assert padding or counted.inner == counted.operations
+
+
 def test_layers_are_timed_where_asked():
     network, x = gan.Discriminator(16, 1), torch.randn(2, 1, 16, 16)
     assert all(layer.seconds is None for layer in cost.layers(network, x))

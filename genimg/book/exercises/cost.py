@@ -127,3 +127,26 @@ def largest_batch(pictures: Number) -> str | None:
     if not _near(said, right):
         return "solve (8.4) for the batch, with the bytes that are kept for one picture, and twice for D and G"
     return None
+
+
+@exercise("8.5", "the number of patches, and the side of the picture in pixels")
+def attention_catches_up(patches: Number, side: Number) -> str | None:
+    right, wide = 6 * 1152, 16 * (6 * 1152) ** 0.5
+    patches, side = number_of(patches), number_of(side)
+    if _near(patches, wide) and _near(side, right):
+        return "the two are in the other order"
+    if _near(patches, right / 2):
+        return "that takes 12 d^2 for the operations of the dense layers on a patch; those are multiplications alone"
+    if _near(patches, 2 * right):
+        return "that counts one of attention's two products; both have n^2 d multiplications"
+    if _near(patches, 6):
+        return "that is in units of d; d is 1,152"
+    if not _near(patches, right):
+        return f"{patches:g} patches: set the two terms of a block's operations equal and solve for n"
+    if _near(side, wide / 16):
+        return "the number of patches is right; that side is in patches, and each stands for 16 pixels"
+    if _near(side, wide / 8) or _near(side, wide / 2):
+        return "the number of patches is right; a patch has 2 places a side, and a place of the code 8 pixels"
+    if not _near(side, wide):
+        return "the number of patches is right; its root is their number along a side, 16 pixels each"
+    return None
