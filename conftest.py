@@ -2,7 +2,8 @@
 
 A chapter with broken claims fails when it is through, and names them all. So does one in which `fit` warns of a run,
 unless the chapter says that this was to be expected (`diagnostics.expected`): readers would see the warning, and
-healthy runs must not have one. Figures have no letters but those of the font that matplotlib ships.
+healthy runs must not have one. Figures have no letters but those of the font that matplotlib ships, and none without
+their Chinese.
 """
 
 import sys
@@ -18,6 +19,7 @@ from nbmake.nb_result import NotebookError
 from nbmake.nb_run import NotebookRun
 
 from genimg.book import claims, trials
+from genimg.book.zh import outputs, words
 
 settings.register_profile("book", deadline=None)  # no test depends on the clock
 settings.load_profile("book")
@@ -35,7 +37,7 @@ def _execute_and_keep(run):
         summary = f"{len(broken)} broken claim(s)" + (f", then {result.error.summary}" if result.error else "")
         said = [claims.in_words(claim) for claim in broken] + ([str(result.error.trace)] if result.error else [])
         result.error = NotebookError(summary, "\n".join(said), broken[0]["cell"])
-    result.error = result.error or _unexpected_warning(result.nb)
+    result.error = result.error or _unexpected_warning(result.nb) or _lacking_chinese(result.nb)
     return result
 
 
@@ -53,6 +55,15 @@ def _unexpected_warning(notebook):
                 if output.output_type == "stream" and output.name == "stderr" and word in output.text:
                     return NotebookError(f"{word}: {meaning}", output.text, index)
     return None
+
+
+def _lacking_chinese(notebook):
+    lacked = outputs.lacked(notebook)
+    names = [name for claim in trials.told_by(notebook) for name in claim["controls"]]
+    say = words.load()
+    lacked += [name for name in names if say(name) in say.missing]
+    text = "book/zh/words.json lacks words of its figures and controls, or the Chinese font letters"
+    return NotebookError(text, "\n".join(dict.fromkeys(lacked)), 0) if lacked else None
 
 
 NotebookRun.execute = _execute_and_keep
