@@ -55,11 +55,37 @@ class Pictured(Protocol):
 
 
 def as_array(x: "Tensor | np.ndarray | Pictured") -> np.ndarray:
-    """(N, C, H, W) floats in [-1, 1] or uint8, or Images -> NumPy (N, H, W, 3) floats in [0, 1]."""
+    """(N, C, H, W) floats in [-1, 1] or uint8, or Images -> NumPy (N, H, W, 3) floats in [0, 1].
+
+    Four channels are colours times opacity, and opacity: what is clear in them shows a checkerboard.
+    """
     x = x if isinstance(x, Tensor | np.ndarray) else x.pixels
-    x = torch.as_tensor(x).detach().cpu()
-    x = x.float() / 255 if x.dtype == torch.uint8 else ((x.float() + 1) / 2).clamp(0, 1)
+    x = _shares(torch.as_tensor(x).detach().cpu())
+    x = on_board(x) if x.shape[1] == 4 else x
     return x.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).numpy()
+
+
+def _shares(x: Tensor) -> Tensor:
+    return x.float() / 255 if x.dtype == torch.uint8 else ((x.float() + 1) / 2).clamp(0, 1)
+
+
+def on_board(x: Tensor) -> Tensor:
+    """Pictures (N, 4, H, W) in [0, 1], colours times opacity and opacity, on a checkerboard of eight squares along the
+    shorter side: (N, 3, H, W) in [0, 1]."""
+    height, width = x.shape[-2:]
+    side = max(1, min(height, width) // 8)
+    down, along = torch.arange(height) // side, torch.arange(width) // side
+    board = torch.where((down[:, None] + along) % 2 == 0, 1.0, 0.8).to(x.device)
+    return (x[:, :3] + (1 - x[:, 3:]) * board).clamp(0, 1)
+
+
+def as_cut_out(x: Tensor) -> np.ndarray:
+    """Pictures (N, 4, H, W), floats in [-1, 1] or uint8, colours times opacity and opacity -> NumPy (N, H, W, 4) floats
+    in [0, 1], colours and opacity, as files hold them."""
+    x = _shares(x.detach().cpu())
+    opacity = x[:, 3:]
+    colours = (x[:, :3] / opacity.clamp_min(1e-6)).clamp(0, 1) * (opacity > 0)
+    return torch.cat([colours, opacity], 1).permute(0, 2, 3, 1).numpy()
 
 
 def tile(x: Tensor | np.ndarray | Pictured, columns: int, gap: int = 1) -> np.ndarray:

@@ -39,7 +39,7 @@ class Account:
     def __str__(self) -> str:
         """One sentence, as "36 pictures, 64x64, colour, from 31 jfif and 5 png; passed over: 2 txt"."""
         n, channels, height, width = self.shape
-        kind = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
+        kind = {1: "grey", 3: "colour", 4: "colour and transparency"}.get(channels, f"{channels} channels")
         text = f"{n:,} picture{'s' * (n != 1)}, {width}x{height}, {kind}, from "
         text += _listed(self.read) + f" in {title(self.source)}" if self.read else shown(self.source)
         if self.deep:

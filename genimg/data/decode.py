@@ -1,4 +1,4 @@
-"""One picture file of any kind and in any state, as uint8 (1 or 3, size, size)."""
+"""One picture file of any kind and in any state, as uint8 (1, 3 or 4, size, size)."""
 
 import functools
 import logging
@@ -93,13 +93,14 @@ def decode(
 ) -> Tensor:  # fmt: skip
     """One file as uint8 (channels, size, size).
 
-    Turned as its EXIF data say; transparency put on the background; more than 8 bits a value scaled to 8; of several
-    frames the first. Colour profiles are not applied.
+    Turned as its EXIF data say; transparency put on the background, or kept; more than 8 bits a value scaled to 8; of
+    several frames the first. Colour profiles are not applied.
 
     Args:
         background: a colour that Pillow knows by name, or #rrggbb.
         fit: "crop" takes the centre square; "pad" keeps all of the picture, with the background beside it.
-        channels: 3, or 1 for its lightness.
+        channels: 3, or 1 for its lightness; 4 keeps what is transparent: the fourth is opacity, by which the three
+            colours have been multiplied, so that what cannot be seen is black and mixes with nothing.
         white: the value that is white, of pictures of more than 8 bits; None takes what `depth.white_of` does.
 
     Raises:
@@ -122,10 +123,10 @@ def read(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of oddities that change nothing here
-            found = _square(file, size, colour, fit, white)
+            found = _square(file, size, None if channels == 4 else colour, fit, white)
             if isinstance(found, Deep):
                 return found
-            pixels = np.array(found if channels == 3 else found.convert("L"))
+            pixels = np.array(found.convert("L") if channels == 1 else found)
     except Exception as error:  # Pillow raises OSError, ValueError, SyntaxError, struct.error, ... for bad files
         raise DataError(
             f"{shown(file)} cannot be read as a picture ({reason(error, file)}); repair or remove it, or leave out "
@@ -163,7 +164,7 @@ def opened(file: str | os.PathLike[str]) -> Iterator["ImageFile.ImageFile"]:
 
 
 def _square(
-    file: str | os.PathLike[str], size: int, colour: tuple[int, ...], fit: str, white: float | None
+    file: str | os.PathLike[str], size: int, colour: tuple[int, ...] | None, fit: str, white: float | None
 ) -> "Image.Image | Deep":
     with opened(file) as picture:
         n = picture.width * picture.height
@@ -179,7 +180,10 @@ def _square(
             if isinstance(image, Deep):
                 return image
             image.load()
-            return _fitted(_composited(_turned(image, _orientation(picture)), colour), size, colour, fit)
+            image = _turned(image, _orientation(picture))
+            if colour is None:  # Pillow's RGBa has its colours multiplied by its opacity
+                return _fitted(image.convert("RGBA").convert("RGBa"), size, (0, 0, 0, 0), fit)
+            return _fitted(_composited(image, colour), size, colour, fit)
 
 
 def _scale_clearrgb(picture: "ImageFile.ImageFile") -> None:
@@ -259,7 +263,7 @@ def _fitted(picture: "Image.Image", size: int, colour: tuple[int, ...], fit: str
         return square.resize((size, size), Image.Resampling.LANCZOS)
     scale = size / max(width, height)
     width, height = max(1, round(width * scale)), max(1, round(height * scale))
-    square = Image.new("RGB", (size, size), colour)
+    square = Image.new(picture.mode, (size, size), colour)
     whole = picture.resize((width, height), Image.Resampling.LANCZOS)
     square.paste(whole, ((size - width) // 2, (size - height) // 2))
     return square

@@ -41,7 +41,8 @@ def load(
         memory: bytes that the pictures may take; None takes half of what the machine has free. More are not kept but
             streamed: every file is decoded to check it, then again whenever it is drawn.
         n, seed: at most n pictures, drawn by the seed.
-        channels: 3, or 1 for their lightness; None takes 1 where every picture is grey, else 3.
+        channels: 3, or 1 for their lightness, or 4 with transparency, see `decode.decode`; None takes 1 where every
+            picture is grey, else 3.
         white: the value that is white in pictures of more than 8 bits; None takes one for all, see `depth.white_of`.
         classes: what gives the pictures labels, see `labels.labels_of`; None gives them none.
 
@@ -84,8 +85,8 @@ def _check(background: str, fit: str, memory: float | None, channels: int | None
         raise DataError(f"fit {fit!r}; there are {', '.join(FITS)}")
     if memory is not None and not memory >= 0:
         raise DataError(f"memory={memory!r}: it has to be a number of bytes")
-    if channels not in (None, 1, 3):
-        raise DataError(f"channels={channels!r}: 3 is colour, 1 is grey, None what the pictures are")
+    if channels not in (None, 1, 3, 4):
+        raise DataError(f"channels={channels!r}: 3 is colour, 1 grey, 4 with transparency, None what the pictures are")
     if white is not None and not (isinstance(white, int | float) and 0 < white < float("inf")):
         raise DataError(f"white={white!r}: it has to be a number above 0")
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from genimg.data.images import Images, to_bytes
+from genimg import plots
+from genimg.data.images import Images, to_bytes, to_floats
 from genimg.data.sources import import_torchvision
 from genimg.measure import gabor
 from genimg.measure.classifier import DIMS, FOLDER, SPECS, Classifier, random_state_kept, train, write
@@ -97,6 +98,8 @@ class Extractor:
         if not isinstance(x, Tensor) or x.dim() != 4 or not (x.dtype == torch.uint8 or x.is_floating_point()):
             what = f"{x.dtype} {tuple(x.shape)}" if isinstance(x, Tensor) else type(x).__name__
             raise DataError(f"{self.name}: it takes pictures (N, C, H, W), uint8 or floats in [-1, 1], not {what}")
+        if x.shape[1] == 4 and 3 in self.channels:  # opacity is seen by what shows through
+            x = to_bytes(2 * plots.on_board(to_floats(to_bytes(x) if x.is_floating_point() else x) / 2 + 0.5) - 1)
         if x.shape[1] not in self.channels or 0 in x.shape[1:]:
             channels = " or ".join(map(str, self.channels))
             raise DataError(f"{self.name}: it takes pictures with C = {channels}, not {tuple(x.shape)}")

@@ -98,7 +98,11 @@ def _add_options(p: argparse.ArgumentParser, family: str) -> None:
     )  # fmt: skip
     where.add_argument("--background", help="colour behind transparent pictures: a name or #rrggbb")
     where.add_argument("--fit", help="crop: the centre square; pad: all of it on the background")
-    where.add_argument("--channels", type=int, help="3, or 1 for grey; if not given 1 where all of a folder are grey")
+    where.add_argument(
+        "--channels",
+        type=int,
+        help="3, 1 for grey, 4 to keep transparency; if not given 1 where all of a folder are grey, else 3",
+    )
     where.add_argument("--white", type=float, help="the value that is white in pictures of more than 8 bits")
     where.add_argument("--skip-bad", action="store_true", help="leave out files that cannot be read, and list them")
     where.add_argument("--mirror", action="store_true", help="also show pictures mirrored: right for faces, not text")

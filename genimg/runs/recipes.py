@@ -40,7 +40,8 @@ class Recipe:
     Attributes:
         family: "gan", "vae", "flow" or "latent".
         data: a source of `load_images`, as text.
-        size, channels: of the pictures; None takes 1 channel where all of a folder are grey, else 3.
+        size, channels: of the pictures; None takes 1 channel where all of a folder are grey, else 3; with 4 they are
+            transparent where a folder's are.
         n: how many pictures at most; None takes all (of shapes 10,000).
         held_out: how many of them are not trained on, but measured by; None takes what `pictures.to_hold_out` says.
         steps, batch, seed: of the training. batch counts pictures over all processes.
@@ -147,7 +148,10 @@ class Recipe:
             ),
             "norm": (self.norm in gan.NORMS, f"one of {', '.join(gan.NORMS)}"),
             "size": (_whole(self.size) and self.size in sizes, f"one of {', '.join(map(str, sizes))}"),
-            "channels": (self.channels is None or _whole(self.channels) and self.channels in (1, 3), "1 or 3"),
+            "channels": (
+                self.channels is None or _whole(self.channels) and self.channels in (1, 3, 4),
+                "1, 3 or 4",
+            ),
             "n": (self.n is None or _whole(self.n, 1), "a whole number of at least 1"),
             "held-out": (self.held_out is None or _whole(self.held_out, 0), "a whole number, 0 for none"),
             "steps": (_whole(self.steps, 1, 10**9), "a whole number from 1 to 1,000,000,000"),

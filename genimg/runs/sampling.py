@@ -102,7 +102,7 @@ def sample(options: argparse.Namespace) -> int:
         pictures, count = _nearest(torch.stack(list(pictures)), recipe, options), options.best
     if options.each:
         for i, picture in enumerate(pictures):
-            files.write_picture(out / f"{i:0{len(str(count))}d}.png", _sheet(picture[None], 1, options.scale))
+            files.write_picture(out / f"{i:0{len(str(count))}d}.png", _single(picture, options.scale))
     elif kind == "walk":
         walk.write(out, (_frame(picture, options.scale) for picture in pictures))
     else:
@@ -202,6 +202,13 @@ def _nearest(pictures: Tensor, recipe: Recipe, options: argparse.Namespace) -> I
     return iter(pictures[away.argsort()[: options.best]])
 
 
+def _single(picture: Tensor, scale: int) -> np.ndarray:
+    """A picture (C, H, W) as a file of its own: floats (H', W', 3) in [0, 1], or with 4 where it is transparent."""
+    if picture.shape[0] == 4:
+        return plots.as_cut_out(picture[None])[0].repeat(scale, 0).repeat(scale, 1)
+    return _sheet(picture[None], 1, scale)
+
+
 def _sheet(pictures: Tensor, columns: int, scale: int) -> np.ndarray:
     """Pictures (N, C, H, W) in rows, each of their pixels a square: floats (H', W', 3) in [0, 1]."""
     return plots.tile(pictures, columns).repeat(scale, 0).repeat(scale, 1)
@@ -209,5 +216,7 @@ def _sheet(pictures: Tensor, columns: int, scale: int) -> np.ndarray:
 
 def _frame(picture: Tensor, scale: int) -> Tensor:
     """A picture (C, H, W), each of its pixels a square: (H * scale, W * scale, 3)."""
+    if picture.shape[0] == 4:
+        picture = torch.from_numpy(plots.as_array(picture[None])[0]).mul(255).round().to(torch.uint8).permute(2, 0, 1)
     large = picture.repeat_interleave(scale, 1).repeat_interleave(scale, 2)
     return large.expand(3, -1, -1).permute(1, 2, 0).contiguous()

@@ -57,6 +57,8 @@ def network_of(model: Model, recipe: Recipe, label: int | None = None) -> Networ
     shape = f"{recipe.channels}, {recipe.size}, {recipe.size}"
     colours = "grey" if recipe.channels == 1 else "red, green, blue"
     pictures = f"float32 (n, {shape}), {colours} from -1, black, to 1, white"
+    if recipe.channels == 4:
+        pictures = f"float32 (n, {shape}), {colours}, each times opacity, and opacity, from -1 for 0 to 1"
     if isinstance(model, Flow):
         meaning = {
             "x": f"float32 (n, {shape}), at t = 0 noise from N(0, 1)", "t": "float32 (n,), the time, from 0 to 1",

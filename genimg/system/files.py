@@ -65,7 +65,7 @@ def _finite(content: object) -> object:
 
 
 def write_picture(path: str | os.PathLike[str], sheet: np.ndarray) -> None:
-    """`write` of an array (H, W, 3) in [0, 1] as PNG, with the `MARK`."""
+    """`write` of an array (H, W, 3), or (H, W, 4) with opacity, in [0, 1] as PNG, with the `MARK`."""
     from PIL import Image, PngImagePlugin
 
     buffer, info = io.BytesIO(), PngImagePlugin.PngInfo()

@@ -176,7 +176,7 @@ ARGUMENTS = {
         ["'./photos' is the folder", "'genimg:photos' the source"],
     ),
     "evaluate, two meanings": (["evaluate", "run", "--data", "photos"], ["'./photos' is the folder"]),
-    "channels 2": (with_(NEW, "--channels", "2"), ["--channels 2", "1 or 3"]),
+    "channels 2": (with_(NEW, "--channels", "2"), ["--channels 2", "1, 3 or 4"]),
     "channels of digits": (with_(NEW, "--channels", "3"), ["--channels 3", "only folders"]),
     "white 0": (with_(NEW, "--white", "0"), ["--white 0", "above 0"]),
     "white of digits": (with_(NEW, "--white", "4095"), ["--white are for folders"]),

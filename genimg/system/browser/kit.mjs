@@ -121,15 +121,20 @@ export function screen(width, height, scale, label) {
 }
 
 /**
- * Draws one picture, (C, H, W) values in [-1, 1] with C of 1 or 3, with its top left corner at (x, y).
+ * Draws one picture, (C, H, W) values in [-1, 1] with C of 1, 3 or 4, with its top left corner at (x, y). Of 4 the last
+ * is opacity, by which the others are multiplied.
  */
 export function paint(canvas, values, [channels, height, width], x = 0, y = 0) {
   const context = canvas.getContext("2d");
   const picture = context.createImageData(width, height);
   const plane = height * width;
   for (let i = 0; i < plane; i += 1) {
-    for (let c = 0; c < 3; c += 1) picture.data[4 * i + c] = 127.5 * (1 + values[(channels === 1 ? 0 : c * plane) + i]);
-    picture.data[4 * i + 3] = 255;
+    const opacity = channels === 4 ? (1 + values[3 * plane + i]) / 2 : 1;
+    for (let c = 0; c < 3; c += 1) {
+      const colour = 127.5 * (1 + values[(channels === 1 ? 0 : c * plane) + i]);
+      picture.data[4 * i + c] = opacity > 0 ? colour / opacity : 0;
+    }
+    picture.data[4 * i + 3] = 255 * opacity;
   }
   context.putImageData(picture, x, y);
 }
