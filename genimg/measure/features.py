@@ -84,7 +84,7 @@ class Extractor:
         many = len(pixels) > (500 if isinstance(self.net, _Fidelity) else 20_000)
         with (
             random_state_kept(), torch.no_grad(), torch.autocast("cpu", enabled=False),
-            torch.autocast("cuda", enabled=False), Progress(len(pixels), self.name, many) as progress,
+            torch.autocast("cuda", enabled=False), Progress(len(pixels), self.name, many, unit="picture") as progress,
         ):  # fmt: skip
             for start in range(0, len(pixels), batch):
                 part = pixels[start : start + batch]

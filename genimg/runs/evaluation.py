@@ -141,7 +141,7 @@ def _by_parts(function: Callable[[Tensor], _T], x: Tensor, label: str) -> list[_
     started = time.perf_counter()
     found = [function(first)]
     left = (time.perf_counter() - started) * len(others)
-    with Progress(len(x), label, left > LONG) as progress:
+    with Progress(len(x), label, left > LONG, unit="picture") as progress:
         progress.say(f"{label}: {len(x):,} pictures, about {duration(left)}")
         for part in others:
             found.append(function(part))

@@ -31,6 +31,11 @@ EARLY = (50, 100, 200)
 OFTEN = 120.0
 #: What Ctrl-C is answered.
 HEARD = "stopping: the step under way ends, then the checkpoint is written; once more stops at once, without it"
+#: The same while a checkpoint is written already and its samples are measured and drawn.
+HEARD_LOOKING = (
+    "stopping: the checkpoint is written; the samples of this step are being measured and drawn; once more stops at "
+    "once, without them"
+)
 
 
 class Stopped(Exception):
@@ -165,10 +170,12 @@ def _run(
             if draws and first:
                 if stopping:
                     progress.say(f"saved at step {training.step:,}; now the samples are drawn")
-                with progress.aside():
+                with progress.aside(), stop.answering(HEARD_LOOKING):
                     _look(training, scores, out, scored, progress)
                 progress.log(training.step)
                 saved = time.perf_counter()
+                if distributed.size() == 1 and stop.asked and not last:  # while it looked: this step is whole
+                    stopping = True
             if stopping:
                 why = "" if stop.asked else "the minutes are over: "
                 raise Stopped(

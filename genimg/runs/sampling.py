@@ -28,6 +28,8 @@ from genimg.system.progress import Progress
 
 #: Pictures that are drawn before they are written.
 AT_ONCE = 64
+#: As many of a model that takes many passes a picture, so that it can be seen how far it is.
+AT_ONCE_SLOWLY = 8
 
 #: What is drawn -> how many, if --n does not say.
 MANY = {"samples": 64, "interpolation": 8, "walk": 8}
@@ -44,7 +46,7 @@ def add_sample(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )  # fmt: skip
     p.add_argument("--seed", type=int, default=0, help="of the noise")
     p.add_argument("--out", type=path, help="a .png, or with --each a folder; if not given beside the run's grids")
-    p.add_argument("--columns", type=int, default=8, help="pictures in a row")
+    p.add_argument("--columns", type=int, default=8, help="pictures in a row, of --interpolate from one to the other")
     p.add_argument("--scale", type=int, default=1, help="enlarge each pixel to a square of so many")
     p.add_argument("--solver-steps", type=int, default=20, help="of flow and latent: fewer are quicker and coarser")
     p.add_argument(
@@ -55,7 +57,7 @@ def add_sample(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     what.add_argument("--interpolate", action="store_true", help="rows from one noise vector to another")
     what.add_argument(
         "--walk", metavar="FILE", type=path,
-        help="a .gif or .webp that walks through several pictures and back; with --each a folder of its frames",
+        help="a .gif, .webp or .mp4 that walks through several pictures and back; with --each a folder of its frames",
     )  # fmt: skip
     what.add_argument(
         "--best",
@@ -168,10 +170,10 @@ def _drawn(
 ) -> Iterator[Tensor]:
     """The pictures of the noise one by one, uint8 (C, H, W), of classes where labels (count,) are given: memory does
     not grow with their number."""
-    done = 0
-    with Progress(count, "pictures", visible=count > AT_ONCE) as progress:
+    done, part = 0, AT_ONCE if model.quick else AT_ONCE_SLOWLY
+    with Progress(count, "samples", visible=count > part, unit="picture") as progress:
         for many in noise:
-            for z in many.split(AT_ONCE):
+            for z in many.split(part):
                 wanted: dict[str, Any] = {} if labels is None else {"labels": labels[done : done + len(z)]}
                 yield from to_bytes(model.sample(z=z, **solver, **wanted)).cpu()
                 done += len(z)

@@ -22,10 +22,13 @@ class Progress:
         label: what the run is called.
         visible: False shows nothing, as in all but one of several processes.
         hidden: names of means that are not shown.
+        unit: what is counted.
     """
 
-    def __init__(self, total: int, label: str, visible: bool = True, hidden: Collection[str] = ()) -> None:
-        self.total, self.label, self.visible = total, label, visible
+    def __init__(
+        self, total: int, label: str, visible: bool = True, hidden: Collection[str] = (), unit: str = "step"
+    ) -> None:
+        self.total, self.label, self.visible, self.unit = total, label, visible, unit
         self.first = self.step = 0
         self.means: dict[str, float] = {}
         self.hidden = hidden
@@ -43,7 +46,7 @@ class Progress:
             self.pretty = Pretty
             self.handle = display(Pretty(self._wrapped()), display_id=True)
         elif sys.stderr.isatty():
-            self.bar = tqdm(total=self.total, desc=self.label, leave=False)
+            self.bar = tqdm(total=self.total, desc=self.label, unit=self.unit, leave=False)
         return self
 
     def begin(self, step: int) -> None:
@@ -102,9 +105,9 @@ class Progress:
         seconds, done = self.seconds(), self.step - self.first
         if self.step < self.total:
             left = f", {duration(seconds / done * (self.total - self.step))} to go" if done else ""
-            state = f"step {self.step:,} of {self.total:,}, {duration(seconds)}{left}"
+            state = f"{self.unit} {self.step:,} of {self.total:,}, {duration(seconds)}{left}"
         else:
-            state = f"{done:,} steps in {duration(seconds)} ({1000 * seconds / max(done, 1):.1f} ms each)"
+            state = f"{done:,} {self.unit}s in {duration(seconds)} ({1000 * seconds / max(done, 1):.1f} ms each)"
         return f"{self.label}: {state}" + (f" | {self._losses()}" if self.means else "")
 
     def _wrapped(self) -> str:

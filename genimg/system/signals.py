@@ -60,6 +60,15 @@ class Stop:
     def __exit__(self, *error: Any) -> None:
         self.handled.__exit__(*error)
 
+    @contextmanager
+    def answering(self, answer: str) -> Iterator[None]:
+        """In here something else is said, of what has to be waited for."""
+        before, self.answer = self.answer, answer
+        try:
+            yield
+        finally:
+            self.answer = before
+
     def _ask(self, *_: object) -> None:
         if self.asked:
             raise KeyboardInterrupt

@@ -19,14 +19,16 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from genimg import flow, gan, latent, vae
+from genimg import flow, gan, latent, plots, vae
 from genimg.__main__ import main
+from genimg.data.images import to_bytes
 from genimg.data.sources import load_images
 from genimg.runs.kept import CHECKPOINT, HISTORY, SAMPLES, WEIGHTS, read_config
 from genimg.runs.pictures import load_pictures, parted
@@ -627,7 +629,7 @@ def test_evaluate_against_unseen_pictures(pictures, tmp_path, capsys):
     assert "copies of training pictures" in refusal(capsys, ["evaluate", str(tmp_path / "b"), *arguments])
 
 
-def test_a_flow_is_sampled_with_as_many_steps_as_asked(tmp_path):
+def test_a_flow_is_sampled_with_as_many_steps_as_asked(tmp_path, capsys):
     out = tmp_path / "f"
     small = ["flow", "--data", "digits", "--size", "8", "--width", "8", "--batch", "8", "--steps", "60"]
     assert main(command(small, out, save_every=60)) == 0  # untrained, it goes straight in one step as in twenty
@@ -635,6 +637,12 @@ def test_a_flow_is_sampled_with_as_many_steps_as_asked(tmp_path):
         assert main(["sample", str(out), "--n", "4", "--seed", "2", "--out", str(out / f"{name}.png"), *more]) == 0
     a, b, c = ((out / f"{name}.png").read_bytes() for name in "abc")
     assert a == b != c
+    capsys.readouterr()
+    assert main(["sample", str(out), "--n", "20", "--seed", "2", "--out", str(out / "many.png")]) == 0
+    assert "samples: 20 pictures in " in capsys.readouterr().err  # eight at a time
+    model, _ = load(out)
+    expected = plots.tile(to_bytes(model.sample(20, seed=2)), 8)
+    assert np.abs(np.asarray(Image.open(out / "many.png")) / 255 - expected).max() < 0.01
     assert main(["sample", str(out), "--n", "2", "--interpolate", "--out", str(out / "d.png")]) == 0
     assert grid(out / "d.png")
 

@@ -79,6 +79,23 @@ def test_what_is_said_where_nothing_was_saved_speaks_of_no_checkpoint(tmp_path):
         assert errors.splitlines()[-1] == "genimg: stopped"
 
 
+def test_ctrl_c_while_it_looks_is_answered_by_what_it_waits_for_and_no_step_follows(tmp_path, monkeypatch, capfd):
+    look = run._look
+
+    def asked(training, *more):
+        os.kill(os.getpid(), signal.SIGINT)
+        look(training, *more)
+
+    monkeypatch.setattr(run, "_look", asked)
+    out = tmp_path / "a"
+    assert main([*GAN, "--steps", "12", "--save-every", "6", "--out", str(out)]) == 130
+    said = capfd.readouterr().err
+    assert said.splitlines().count(run.HEARD_LOOKING) == 1 and run.HEARD not in said
+    assert "stopped and saved at step 6 of 12" in said
+    assert kept.read_checkpoint(out / "checkpoint.pt")["training"]["step"] == 6
+    assert (out / "samples" / "step-0000006.png").exists()
+
+
 def test_the_checkpoint_comes_before_the_pictures_and_what_is_missing_is_drawn_later(tmp_path, monkeypatch):
     """A disk that takes no more pictures: the step is kept, and its grid is made when the run goes on."""
     arguments = [*GAN, "--steps", "12", "--save-every", "6", "--out", str(tmp_path / "a")]

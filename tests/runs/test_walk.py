@@ -1,5 +1,7 @@
 """Pictures from a run to be shown: walks, rows between two, enlarged, one by one."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -90,6 +92,54 @@ def test_a_walk_is_one_moving_picture(ending, run, tmp_path, capsys):
     assert main([*line, "--overwrite"]) == 0
 
 
+#: Stands in for ffmpeg: keeps what it was told and what it was given, and writes a file.
+STAND_IN = """#!{python}
+import sys
+from pathlib import Path
+place = Path(__file__).parent
+(place / "told").write_text(" ".join(sys.argv[1:]))
+(place / "given").write_bytes(sys.stdin.buffer.read())
+Path(sys.argv[-1]).write_bytes(b"a video")
+"""
+
+
+def program(folder, text):
+    (folder / "ffmpeg").write_text(text.format(python=sys.executable))
+    (folder / "ffmpeg").chmod(0o755)
+    return str(folder / "ffmpeg")
+
+
+def test_a_video_is_made_of_the_frames_of_the_walk(run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(walk, "ffmpeg", lambda: program(tmp_path, STAND_IN))
+    line = ["sample", str(run), "--n", "3", "--seconds", "0.2", "--seed", "2", "--walk"]
+    assert main([*line, str(tmp_path / "a.mp4")]) == 0
+    assert (tmp_path / "a.mp4").read_bytes() == b"a video"
+    assert main([*line, str(tmp_path / "a.webp")]) == 0
+    assert (tmp_path / "given").read_bytes() == frames(tmp_path / "a.webp").tobytes()
+    assert "-s 8x8 -r 25 " in (tmp_path / "told").read_text()
+
+
+@pytest.mark.parametrize("text", ["#!{python}\nimport sys\nsys.exit('no such encoder')\n", "#!/no/such/program\n"])
+def test_a_program_that_fails_is_one_line_and_leaves_nothing(text, run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(walk, "ffmpeg", lambda: program(tmp_path, text))
+    said = refusal(capsys, ["sample", str(run), "--n", "2", "--seconds", "0.2", "--walk", str(tmp_path / "a.mp4")])
+    assert "ffmpeg could not make the video (" in said and ("no such encoder" in said or "No such file" in said)
+    assert not (tmp_path / "a.mp4").exists()
+
+
+def test_a_video_plays_its_frames(run, tmp_path):
+    imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg")
+    line = ["sample", str(run), "--n", "2", "--seconds", "0.4", "--scale", "5", "--walk"]
+    assert main([*line, str(tmp_path / "a.mp4")]) == 0 and main([*line, str(tmp_path / "a.webp")]) == 0
+    reader = imageio_ffmpeg.read_frames(str(tmp_path / "a.mp4"))
+    about = next(reader)
+    assert about["fps"] == walk.RATE and about["size"] == (40, 40)
+    found = np.stack([np.frombuffer(frame, np.uint8).reshape(40, 40, 3) for frame in reader])
+    expected = frames(tmp_path / "a.webp")
+    assert len(found) == 20
+    assert np.abs(found.astype(int) - expected[: len(found)]).mean() < 6
+
+
 def test_a_walk_as_frames(run, tmp_path):
     line = ["sample", str(run), "--n", "2", "--seconds", "0.2", "--each", "--walk", str(tmp_path / "frames")]
     assert main(line) == 0
@@ -100,8 +150,8 @@ def test_a_walk_as_frames(run, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--walk", "walk.mp4"], ["--walk walk.mp4", ".gif or .webp", "ffmpeg", "--each"]),
-        (["--walk", "walk"], ["--walk walk", ".gif or .webp"]),
+        (["--walk", "walk.mp4"], ["--walk walk.mp4", "pip install imageio-ffmpeg", ".gif and .webp"]),
+        (["--walk", "walk"], ["--walk walk", ".gif, .webp, .mp4", "--each"]),
         (["--walk", "a.gif", "--out", "b.gif"], ["leave out --out"]),
         (["--walk", "a.gif", "--each"], ["--walk a.gif", "folder"]),
         (["--walk", "a.gif", "--n", "1"], ["--n 1", "two pictures"]),
@@ -112,6 +162,7 @@ def test_a_walk_as_frames(run, tmp_path):
 )
 def test_what_cannot_be_written_is_said(options, said, run, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(walk, "ffmpeg", lambda: None)
     line = refusal(capsys, ["sample", str(run), *options])
     assert all(word in line for word in said), line
     assert not list(tmp_path.iterdir())

@@ -42,6 +42,15 @@ def test_what_is_done_aside_is_not_told_as_time_of_the_steps(capsys, monkeypatch
     assert capsys.readouterr().err.splitlines()[-1] == "a run: 10 steps in 2 s (200.0 ms each)"
 
 
+def test_what_is_counted_is_called_by_its_name(capsys):
+    with Progress(20, "samples", unit="picture") as bar:
+        bar.update(8)
+        bar.log(8)
+        bar.update(20)
+    first, last = capsys.readouterr().err.splitlines()
+    assert first.startswith("samples: picture 8 of 20, ") and last.startswith("samples: 20 pictures in ")
+
+
 def test_a_line_of_its_own_is_no_warning_in_a_notebook(monkeypatch, capsys):
     monkeypatch.setattr(progress, "in_notebook", lambda: True)
     with Progress(2, "run") as bar:
