@@ -102,9 +102,9 @@ class Stepper:
             for weight in weights:
                 weight.requires_grad_(player in names)
 
-    def set_rates(self, factors: Mapping[str, float]) -> None:
-        """Learning rates of players by name, as a share of those at the start."""
-        for name, factor in factors.items():
+    def set_rates(self, factors: float | Mapping[str, float]) -> None:
+        """Learning rates as a share of those at the start: one for all players, or of some by name."""
+        for name, factor in (factors if isinstance(factors, Mapping) else dict.fromkeys(self.rates, factors)).items():
             self.optimisers[name].param_groups[0]["lr"] = self.rates[name] * factor
 
     def state_dict(self) -> dict[str, Any]:

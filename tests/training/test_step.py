@@ -259,7 +259,7 @@ def test_rates_are_shares_of_each_players_own():
 
     assert rates() == trainer.rates
     for factor in (0.5, 0.1, 1.0):  # of those at the start, not of the last
-        trainer.set_rates(dict.fromkeys(trainer.rates, factor))
+        trainer.set_rates(factor)
         assert rates() == pytest.approx({"first": 0.1 * factor, "second": 0.2 * factor})
     assert trainer.rates == {"first": 0.1, "second": 0.2}
     trainer.set_rates({"first": 0.0})
