@@ -409,7 +409,7 @@ def test_folders(row, tmp_path):
         (".", {"background": 3}, "is no colour"),
         (".", {"fit": "squeeze"}, "there are crop, pad"),
         (".", {"memory": -1}, "number of bytes"),
-        (".", {"channels": 4}, "3 is colour, 1 is grey"),
+        (".", {"channels": 2}, "3 is colour, 1 grey"),
         (".", {"white": 0}, "above 0"),
         (".", {"white": float("nan")}, "above 0"),
         (".", {"skip": True}, "folders take background, fit, skip_bad"),

@@ -378,7 +378,7 @@ def test_inception_with_random_weights(offline, tmp_path):
     with pytest.raises(DataError, match="no classes"):
         extractor.classify(x)
     with pytest.raises(DataError, match="C = 1 or 3"):
-        extractor(torch.zeros(2, 4, 16, 16))
+        extractor(torch.zeros(2, 2, 16, 16))
     path.write_bytes(path.read_bytes()[:100_000])
     with pytest.raises(DataError, match="could not be loaded"):
         features.load("inception", tmp_path)
