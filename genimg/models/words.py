@@ -19,8 +19,6 @@ from genimg.models.model import Player
 from genimg.models.ode import carry
 from genimg.models.vae import reparameterise
 
-Velocity = Callable[[Tensor, Tensor], Tensor]
-
 
 class Block(nn.Module):
     """Attention among all tokens, then a network for each, both scaled and shifted as the time says: (N, T, width)."""
@@ -32,8 +30,8 @@ class Block(nn.Module):
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
         self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU("tanh"), nn.Linear(4 * width, width))
         self.modulation = nn.Linear(width, 6 * width)
-        nn.init.zeros_(self.modulation.weight)  # so that a block starts as the identity
-        nn.init.zeros_(self.modulation.bias)
+        for weight in self.modulation.parameters():
+            nn.init.zeros_(weight)  # so that a block starts as the identity
 
     def forward(self, h: Tensor, time: Tensor) -> Tensor:
         shift_a, scale_a, gate_a, shift_m, scale_m, gate_m = self.modulation(time)[:, None].chunk(6, 2)
@@ -76,14 +74,11 @@ class WordsToCode(nn.Module):
 class Words(Latent):
     """First stage and a flow that is told a sentence.
 
-    Args:
-        vocabulary: how many words there are.
-        length: words of the longest sentence.
-        size, channels, z_dim, width, max_width, kl_weight, first: as `Latent` has them.
+    Args: as `Latent` has them (`first` and `lr` too: the VAE's), the size of the transformer, and
+
+        vocabulary, length: how many words there are, and in the longest sentence.
         side: places along a side of the code.
-        flow_width, blocks, heads: of the transformer.
         hide: share of sentences that training hides: guidance needs the velocity of no sentence in particular too.
-        lr, flow_lr: of the two stages.
     """
 
     def __init__(
@@ -92,17 +87,15 @@ class Words(Latent):
         kl_weight: float = 0.3, first: float = 0.3, hide: float = 0.1, lr: float = 2e-3, flow_lr: float = 2e-3,
         betas: tuple[float, float] = (0.9, 0.98),
     ) -> None:  # fmt: skip
-        transformer = WordsToCode(z_dim, side, vocabulary, length, flow_width, blocks, heads)
-        super().__init__(
-            size, channels, z_dim, width, max_width, kl_weight=kl_weight, first=first, lr=lr, betas=betas, side=side,
-            velocity=transformer,
-        )  # fmt: skip
+        net = WordsToCode(z_dim, side, vocabulary, length, flow_width, blocks, heads)
+        of_vae = dict(kl_weight=kl_weight, first=first, lr=lr, betas=betas)
+        super().__init__(size, channels, z_dim, width, max_width, side=side, velocity=net, **of_vae)
         self.classes, self.length, self.hide, self.flow_lr = vocabulary, length, hide, flow_lr
 
     def players(self) -> dict[str, Player]:
         """The VAE, then the flow."""
-        flow = Player(("velocity",), self.flow_loss, self.flow_lr, self.betas, part=(self.first, 1.0))
-        return super().players() | {"flow": flow}
+        mine = Player(("velocity",), self.flow_loss, self.flow_lr, self.betas, part=(self.first, 1.0))
+        return super().players() | {"flow": mine}
 
     def training_noise(self, n: int) -> tuple[Tensor, ...]:
         """As that of `Latent`, and what decides whose sentence is hidden, (n,)."""
@@ -125,7 +118,7 @@ class Words(Latent):
         v = self.velocity(interpolate(x_0, code, t), t, words)
         return {"velocity": velocity_loss(v, x_0, code)}
 
-    def velocity_of(self, words: Tensor, guidance: float = 1.0, averaged: bool = True) -> Velocity:
+    def velocity_of(self, words: Tensor, guidance: float = 1.0, averaged: bool = True) -> Callable[..., Tensor]:
         """The trained velocity of one sentence for each sample, (N, L), as a function (x, t) -> (N, z_dim, side, side),
         guided away from what it is without a sentence (see `flow.guided`)."""
         net, none = self.network("velocity", averaged), torch.zeros_like(words)
@@ -152,7 +145,7 @@ class Words(Latent):
             steps, solver: see `ode.carry`.
         """
         z = self.noise_for(n, seed) if z is None else z
-        guidance, words = (1.0, torch.zeros(self.length).long()) if words is None else (guidance, words)
+        guidance, words = (1.0, torch.zeros(1).long()) if words is None else (guidance, words)
         words, parts = words.to(z.device).expand(len(z), self.length), []
         for x, told in zip(z.unflatten(1, self.places).split(256), words.split(256), strict=True):
             code = carry(self.velocity_of(told, guidance, averaged), x, steps, solver)

@@ -25,7 +25,7 @@ def told():
 @pytest.fixture(scope="module")
 def trained(told):
     model = small(first=0.5)
-    fit(model, told, steps=120, batch=16)
+    fit(model, told, steps=240, batch=16)
     return model
 
 
