@@ -78,19 +78,20 @@ class Words(Latent):
 
         vocabulary, length: how many words there are, and in the longest sentence.
         side: places along a side of the code.
+        thin: the VAE trains on every so-many-th picture of a batch, for it wants many steps and the flow large ones.
         hide: share of sentences that training hides: guidance needs the velocity of no sentence in particular too.
     """
 
     def __init__(
         self, vocabulary: int, length: int, size: int = 32, channels: int = 3, z_dim: int = 8, side: int = 4,
-        width: int = 16, max_width: int = 96, flow_width: int = 96, blocks: int = 4, heads: int = 4,
-        kl_weight: float = 0.3, first: float = 0.3, hide: float = 0.1, lr: float = 2e-3, flow_lr: float = 2e-3,
-        betas: tuple[float, float] = (0.9, 0.98),
+        width: int = 12, max_width: int = 96, flow_width: int = 96, blocks: int = 4, heads: int = 4,
+        kl_weight: float = 0.3, first: float = 0.55, thin: int = 4, hide: float = 0.1, lr: float = 2e-3,
+        flow_lr: float = 2e-3, betas: tuple[float, float] = (0.9, 0.98),
     ) -> None:  # fmt: skip
         net = WordsToCode(z_dim, side, vocabulary, length, flow_width, blocks, heads)
         of_vae = dict(kl_weight=kl_weight, first=first, lr=lr, betas=betas)
         super().__init__(size, channels, z_dim, width, max_width, side=side, velocity=net, **of_vae)
-        self.classes, self.length, self.hide, self.flow_lr = vocabulary, length, hide, flow_lr
+        self.classes, self.length, self.thin, self.hide, self.flow_lr = vocabulary, length, thin, hide, flow_lr
 
     def players(self) -> dict[str, Player]:
         """The VAE, then the flow."""
@@ -104,8 +105,8 @@ class Words(Latent):
     def vae_loss(
         self, x: Tensor, eps: Tensor, x_0: Tensor, t: Tensor, hidden: Tensor, labels: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """The first stage knows of no sentences."""
-        return super().vae_loss(x, eps, x_0, t)
+        """Of some pictures; the first stage knows of no sentences."""
+        return super().vae_loss(*(rows[:: self.thin] for rows in (x, eps, x_0, t)))
 
     def flow_loss(
         self, x: Tensor, eps: Tensor, x_0: Tensor, t: Tensor, hidden: Tensor, labels: Tensor

@@ -55,6 +55,15 @@ def test_the_first_stage_learns_nothing_of_sentences(told):
     assert moved == 2 * [{"encoder", "decoder"}] + 2 * [{"velocity"}]
 
 
+def test_the_first_stage_sees_every_fourth_picture(trained, told):
+    x, noise = to_floats(told.pixels[:8]), trained.training_noise(8)
+    parts = trained.vae_loss(x, *noise)
+    changed = x.clone()
+    changed[1:4], changed[5:8] = 0.0, 1.0
+    assert parts["loss"].shape == (2,)
+    assert torch.equal(parts["loss"], trained.vae_loss(changed, *noise)["loss"])
+
+
 def test_the_loss_is_that_of_the_velocity_and_hides_some_sentences(trained, told):
     x, labels = to_floats(told.pixels[:6]), told.labels[:6]
     eps, x_0, t, _ = trained.training_noise(6)
