@@ -24,8 +24,8 @@ def told():
 
 @pytest.fixture(scope="module")
 def trained(told):
-    model = small(first=0.5)
-    fit(model, told, steps=240, batch=16)
+    model = small(first=0.5, flow_lr=5e-3)
+    fit(model, told, steps=600, batch=16)
     return model
 
 
