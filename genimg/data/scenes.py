@@ -10,14 +10,16 @@ from torch import Tensor
 
 from genimg.data import shapes
 
+#: The shapes, in the order of their numbers.
 KINDS = ("square", "triangle", "ring")
 
 #: Colour word -> its hue in turns.
 COLOURS = {"red": 0.0, "yellow": 1 / 6, "green": 1 / 3, "blue": 2 / 3}
 
+#: Where the first shape lies from the second, in the order of their numbers.
 RELATIONS = ("left of", "right of", "above", "below")
 
-#: A kind in a colour: kind * len(COLOURS) + colour.
+#: How many kinds in a colour there are; the number of one is kind * len(COLOURS) + colour.
 OBJECTS = len(KINDS) * len(COLOURS)
 
 #: Half the distance of the two centres along the relation's axis.

@@ -18,7 +18,7 @@ WORDS = {
     "zh": (("方块", "三角", "圆环"), ("红色", "黄色", "绿色", "蓝色"), ("左边", "右边", "上面", "下面")),
 }
 
-#: Language -> its phrasings; {o} is what {r} says of the other shape: right where {r} is left.
+#: Language -> its phrasings; where {r} is left, {o} is right, and so on.
 PHRASINGS = {
     "en": ("a {a} {b} {r} a {c} {d}",),
     "zh": ("{a}{b}在{c}{d}的{r}", "{r}是{a}{b}，{o}是{c}{d}"),

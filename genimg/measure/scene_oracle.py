@@ -16,7 +16,7 @@ from genimg.measure.oracle import PERIODS, REDRAWN_WITHIN, colours_of, turn_of, 
 #: Angles tried in each period before the best is refined.
 ANGLES = 6
 
-#: The radius tried, as a multiple of the one that has the area of what is seen: pale edges are not.
+#: The radius tried, as a multiple of the one that has the area of what is seen, to which pale edges do not belong.
 LARGER = 1.05
 
 #: Shapes of a scene are no smaller, in picture widths.
@@ -25,9 +25,10 @@ SMALLEST = 0.10
 #: And their centres no nearer to each other.
 NEAREST = 0.3
 
-#: A colour word holds for hues no farther from its own, in turns: half the way from red to yellow.
+#: A colour word holds for hues no farther from its own, in turns; this is half the way from red to yellow.
 HUE_WITHIN = 1 / 12
 
+#: What gradient descent refines, and at what rate.
 REFINED = {"x": 0.01, "y": 0.01, "radius": 0.008, "angle": 0.06, "hue": 0.01, "ground": 0.02}
 
 
