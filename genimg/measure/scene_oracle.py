@@ -61,6 +61,7 @@ def read_scenes(pixels: Tensor, within: float = REDRAWN_WITHIN, steps: int = 12,
         steps: of refinement by gradient descent.
         batch: pictures worked on at once.
     """
+    pixels = pixels.cpu()
     x = pixels.float() / 255 if pixels.dtype == torch.uint8 else (pixels.float() + 1) / 2
     parts = [_read(part, steps) for part in x.split(batch)]
     factors = {name: torch.cat([part[0][name] for part in parts]) for name in parts[0][0]}
