@@ -65,7 +65,7 @@ def read_scenes(pixels: Tensor, within: float = REDRAWN_WITHIN, steps: int = 12,
     x = pixels.float() / 255 if pixels.dtype == torch.uint8 else (pixels.float() + 1) / 2
     parts = [_read(part, steps) for part in x.split(batch)]
     factors = {name: torch.cat([part[0][name] for part in parts]) for name in parts[0][0]}
-    upright, error = (torch.cat([part[i] for part in parts]) for i in (1, 2))
+    upright, error = torch.cat([part[1] for part in parts]), torch.cat([part[2] for part in parts])
     off = (factors["hue"][..., None] - torch.tensor(list(scenes.COLOURS.values())) + 0.5) % 1.0 - 0.5  # (N, 2, 4)
     nearest = off.abs().min(2)
     colour = torch.where(nearest.values <= HUE_WITHIN, nearest.indices, -1)

@@ -8,6 +8,7 @@ A sentence is L numbers of words, (N, L) int64, 0 for no word.
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -44,6 +45,8 @@ class Block(nn.Module):
 
 class WordsToCode(nn.Module):
     """The velocity of codes (N, z_dim, side, side) at times (N,), given sentences (N, L): (N, z_dim, side, side)."""
+
+    turns: Tensor
 
     def __init__(
         self, z_dim: int, side: int, vocabulary: int, length: int, width: int = 96, blocks: int = 4, heads: int = 4
@@ -89,26 +92,26 @@ class Words(Latent):
         flow_lr: float = 2e-3, betas: tuple[float, float] = (0.9, 0.98),
     ) -> None:  # fmt: skip
         net = WordsToCode(z_dim, side, vocabulary, length, flow_width, blocks, heads)
-        of_vae = dict(kl_weight=kl_weight, first=first, lr=lr, betas=betas)
-        super().__init__(size, channels, z_dim, width, max_width, side=side, velocity=net, **of_vae)
+        super().__init__(
+            size, channels, z_dim, width, max_width, 0, kl_weight, first, lr, betas, side=side, velocity=net
+        )  # fmt: skip
         self.classes, self.length, self.thin, self.hide, self.flow_lr = vocabulary, length, thin, hide, flow_lr
 
     def players(self) -> dict[str, Player]:
         """The VAE, then the flow."""
-        mine = Player(("velocity",), self.flow_loss, self.flow_lr, self.betas, part=(self.first, 1.0))
-        return super().players() | {"flow": mine}
+        vae = replace(super().players()["vae"], loss=self.first_loss)
+        flow = Player(("velocity",), self.told_loss, self.flow_lr, self.betas, part=(self.first, 1.0))
+        return {"vae": vae, "flow": flow}
 
     def training_noise(self, n: int) -> tuple[Tensor, ...]:
         """As that of `Latent`, and what decides whose sentence is hidden, (n,)."""
         return *super().training_noise(n), torch.rand(n, device=self.device())
 
-    def vae_loss(
-        self, x: Tensor, eps: Tensor, x_0: Tensor, t: Tensor, hidden: Tensor, labels: Tensor | None = None
-    ) -> dict[str, Tensor]:
-        """Of some pictures; the first stage knows of no sentences."""
-        return super().vae_loss(*(rows[:: self.thin] for rows in (x, eps, x_0, t)))
+    def first_loss(self, x: Tensor, *noise: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
+        """`vae_loss` of some of the pictures; the first stage knows of no sentences."""
+        return self.vae_loss(*(rows[:: self.thin] for rows in (x, *noise[:3])))
 
-    def flow_loss(
+    def told_loss(
         self, x: Tensor, eps: Tensor, x_0: Tensor, t: Tensor, hidden: Tensor, labels: Tensor
     ) -> dict[str, Tensor]:
         """The squared error of the velocity per sample; `labels` are the sentences (N, L)."""
@@ -134,17 +137,11 @@ class Words(Latent):
 
     @torch.no_grad()
     def sample(
-        self, n: int | None = None, seed: int | None = None, z: Tensor | None = None, words: Tensor | None = None,
-        guidance: float = 2.0, steps: int = 20, solver: str = "euler", averaged: bool = True,
+        self, n: int | None = None, seed: int | None = None, z: Tensor | None = None, steps: int = 20,
+        solver: str = "euler", averaged: bool = True, words: Tensor | None = None, guidance: float = 2.0,
     ) -> Tensor:  # fmt: skip
-        """Pictures (n, C, H, W) in [-1, 1], float32; of no sentence in particular without `words`.
-
-        Args:
-            n, seed, z: noise, as `Latent.sample` has it.
-            words: sentences (n, L), or one (L,) for all.
-            guidance, averaged: see `velocity_of`.
-            steps, solver: see `ode.carry`.
-        """
+        """Pictures (n, C, H, W) in [-1, 1], float32, of sentences `words` (n, L), of one (L,), or of none in particular;
+        for `guidance` see `velocity_of`, for the rest `Latent.sample`."""
         z = self.noise_for(n, seed) if z is None else z
         guidance, words = (1.0, torch.zeros(1).long()) if words is None else (guidance, words)
         words, parts = words.to(z.device).expand(len(z), self.length), []

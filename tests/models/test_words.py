@@ -57,18 +57,18 @@ def test_the_first_stage_learns_nothing_of_sentences(told):
 
 def test_the_first_stage_sees_every_fourth_picture(trained, told):
     x, noise = to_floats(told.pixels[:8]), trained.training_noise(8)
-    parts = trained.vae_loss(x, *noise)
+    parts = trained.first_loss(x, *noise)
     changed = x.clone()
     changed[1:4], changed[5:8] = 0.0, 1.0
     assert parts["loss"].shape == (2,)
-    assert torch.equal(parts["loss"], trained.vae_loss(changed, *noise)["loss"])
+    assert torch.equal(parts["loss"], trained.first_loss(changed, *noise)["loss"])
 
 
 def test_the_loss_is_that_of_the_velocity_and_hides_some_sentences(trained, told):
     x, labels = to_floats(told.pixels[:6]), told.labels[:6]
     eps, x_0, t, _ = trained.training_noise(6)
     hidden = torch.tensor([0.0, 0.05, 0.2, 0.9, 0.5, 0.09])
-    loss = trained.flow_loss(x, eps, x_0, t, hidden, labels)["velocity"]
+    loss = trained.told_loss(x, eps, x_0, t, hidden, labels)["velocity"]
     mu, logvar = trained.encode(x)
     code = (mu + (0.5 * logvar).exp() * eps - trained.shift) / trained.deviation
     seen = labels * torch.tensor([0, 0, 1, 1, 1, 0])[:, None]
