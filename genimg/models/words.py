@@ -99,9 +99,8 @@ class Words(Latent):
 
     def players(self) -> dict[str, Player]:
         """The VAE, then the flow."""
-        vae = replace(super().players()["vae"], loss=self.first_loss)
-        flow = Player(("velocity",), self.told_loss, self.flow_lr, self.betas, part=(self.first, 1.0))
-        return {"vae": vae, "flow": flow}
+        vae, flow = super().players().values()
+        return {"vae": replace(vae, loss=self.first_loss), "flow": replace(flow, loss=self.told_loss, lr=self.flow_lr)}
 
     def training_noise(self, n: int) -> tuple[Tensor, ...]:
         """As that of `Latent`, and what decides whose sentence is hidden, (n,)."""
@@ -140,7 +139,7 @@ class Words(Latent):
         self, n: int | None = None, seed: int | None = None, z: Tensor | None = None, steps: int = 20,
         solver: str = "euler", averaged: bool = True, words: Tensor | None = None, guidance: float = 2.0,
     ) -> Tensor:  # fmt: skip
-        """Pictures (n, C, H, W) in [-1, 1], float32, of sentences `words` (n, L), of one (L,), or of none in particular;
+        """Pictures (n, C, H, W) in [-1, 1], float32, of sentences `words` (n, L), of one (L,), or of none;
         for `guidance` see `velocity_of`, for the rest `Latent.sample`."""
         z = self.noise_for(n, seed) if z is None else z
         guidance, words = (1.0, torch.zeros(1).long()) if words is None else (guidance, words)
