@@ -25,6 +25,9 @@ OBJECTS = len(KINDS) * len(COLOURS)
 #: Half the distance of the two centres along the relation's axis.
 APART = 0.23
 
+#: How tinted the ground is: so much that a grey one in its place is beyond what the oracle takes for a scene.
+TINT = 0.12
+
 #: What a sentence leaves open -> the range that it is drawn from; places are offsets from the relation's.
 RANGES = {
     "hue": (-0.03, 0.03), "along": (-0.02, 0.02), "across": (-0.05, 0.05), "radius": (0.14, 0.19),
@@ -116,7 +119,7 @@ def render_floats(scenes: dict[str, Tensor], size: int) -> Tensor:
     """Scenes as floats in [0, 1], (N, 3, size, size); differentiable in all but the words. The first shape covers the
     second where they touch."""
     first, second = (_painted(scenes, i, size) for i in (0, 1))
-    picture = shapes.behind(scenes["ground"], torch.maximum(first[2], second[2]))
+    picture = shapes.behind(scenes["ground"], torch.maximum(first[2], second[2]), TINT)
     for solid, cover, _ in (second, first):
         picture = torch.lerp(picture, solid, cover.unsqueeze(1))
     return picture.clamp(0, 1)

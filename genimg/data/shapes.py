@@ -146,11 +146,11 @@ def _outline(
     return dx, dy, radius, distance
 
 
-def behind(ground: Tensor, shadow: Tensor) -> Tensor:
-    """The ground of hue (N,), lighter above, with shadows (N, S, S) on it: (N, 3, S, S)."""
+def behind(ground: Tensor, shadow: Tensor, swing: float = 0.08) -> Tensor:
+    """The ground of hue (N,), lighter above, with shadows (N, S, S) on it: (N, 3, S, S). `swing` says how tinted."""
     axis = (torch.arange(shadow.shape[-1], device=shadow.device) + 0.5) / shadow.shape[-1] - 0.5
     tone = (1 + 0.10 * (-axis).view(1, -1, 1) * 2) * (1 - 0.42 * shadow)
-    return hue_to_rgb(ground.float(), 0.84, 0.08).unsqueeze(-1).unsqueeze(-1) * tone.unsqueeze(1)
+    return hue_to_rgb(ground.float(), 0.84, swing).unsqueeze(-1).unsqueeze(-1) * tone.unsqueeze(1)
 
 
 def hue_to_rgb(hue: Tensor, middle: float, swing: float) -> Tensor:

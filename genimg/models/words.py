@@ -86,9 +86,9 @@ class Words(Latent):
     """
 
     def __init__(
-        self, vocabulary: int, length: int, size: int = 32, channels: int = 3, z_dim: int = 8, side: int = 4,
+        self, vocabulary: int, length: int, size: int = 32, channels: int = 3, z_dim: int = 4, side: int = 4,
         width: int = 12, max_width: int = 96, flow_width: int = 96, blocks: int = 4, heads: int = 4,
-        kl_weight: float = 0.3, first: float = 0.55, thin: int = 4, hide: float = 0.1, lr: float = 2e-3,
+        kl_weight: float = 0.1, first: float = 0.6, thin: int = 4, hide: float = 0.1, lr: float = 2e-3,
         flow_lr: float = 2e-3, betas: tuple[float, float] = (0.9, 0.98),
     ) -> None:  # fmt: skip
         net = WordsToCode(z_dim, side, vocabulary, length, flow_width, blocks, heads)

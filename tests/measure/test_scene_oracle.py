@@ -35,6 +35,11 @@ def no_scenes():
         "noise": torch.randint(0, 256, pictures.shape, generator=g).float(),
         "mean": pictures.mean(0, keepdim=True).expand_as(pictures),
         "blurred": F.avg_pool2d(pictures, 5, 1, 2),
+        "grey grounds": scenes.render_floats(scenes.sample_scenes(n, 5), 32)
+        .sub(shapes.behind(scenes.sample_scenes(n, 5)["ground"], torch.zeros(n, 32, 32), scenes.TINT))
+        .add(shapes.behind(torch.zeros(n), torch.zeros(n, 32, 32), 0.0))
+        .clamp(0, 1)
+        .mul(255),
         "one shape": shapes.render(shapes.sample_factors(n, 3, scenes.KINDS, radius=(0.14, 0.19))).float(),
         "not a number": torch.full_like(pictures, float("nan")),
     }
