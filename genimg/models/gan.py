@@ -12,7 +12,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genimg.models.diff_augment import diff_augment
-from genimg.models.model import CALIBRATED, Model, Player, group_norm, has_batch_norm, level_widths, reset_statistics
+from genimg.models.model import (
+    CALIBRATED,
+    Model,
+    Player,
+    group_norm,
+    has_batch_norm,
+    level_sides,
+    level_widths,
+    reset_statistics,
+)
 from genimg.models.penalties import gradient_penalty_at, wgan_penalty
 
 #: Name -> function from channels to a norm.
@@ -22,11 +31,12 @@ NORMS: dict[str, Callable[[int], nn.Module]] = {"batch": nn.BatchNorm2d, "group"
 class Generator(nn.Module):
     """z (N, z_dim) -> picture (N, channels, size, size) in [-1, 1].
 
-    A dense layer makes a 4x4 map; each level doubles it by nearest-neighbour upsampling and a 3x3 convolution, which
-    leaves no checkerboard (Odena et al. 2016, https://doi.org/10.23915/distill.00003), and a norm after it.
+    A dense layer makes a map of 4x4, at most 7x7; each level doubles it by nearest-neighbour upsampling and a 3x3
+    convolution, which leaves no checkerboard (Odena et al. 2016, https://doi.org/10.23915/distill.00003), and a norm
+    after it.
 
     Args:
-        size: 8, 16, 32, 64, 128 or 256.
+        size: a multiple of 8, up to 512.
         channels: 1 for grey, 3 for colour.
         z_dim: length of the noise vector.
         width: channels at full resolution; they double with each halving, up to `max_width`.
@@ -44,20 +54,18 @@ class Generator(nn.Module):
         if norm not in NORMS:
             raise ValueError(f"norm {norm!r}; there are {', '.join(NORMS)}")
         make_norm = NORMS[norm]
-        widths = level_widths(size, width, max_width)[::-1]  # coarse to fine
-        self.z_dim = z_dim
-        self.dense = nn.Linear(z_dim, widths[0] * 16, bias=False)
+        widths, sides = level_widths(size, width, max_width)[::-1], level_sides(size)[::-1]  # coarse to fine
+        self.z_dim, self.side = z_dim, sides[0]
+        self.dense = nn.Linear(z_dim, widths[0] * sides[0] ** 2, bias=False)
         self.norm = make_norm(widths[0])
         self.levels = nn.ModuleList(
-            nn.Sequential(
-                nn.Upsample(scale_factor=2), nn.Conv2d(a, b, 3, padding=1, bias=False), make_norm(b), nn.ReLU()
-            )
-            for a, b in zip(widths, widths[1:], strict=False)
+            nn.Sequential(nn.Upsample(side), nn.Conv2d(a, b, 3, padding=1, bias=False), make_norm(b), nn.ReLU())
+            for a, b, side in zip(widths, widths[1:], sides[1:], strict=False)
         )
         self.last = nn.Conv2d(widths[-1], channels, 3, padding=1)
 
     def forward(self, z: Tensor) -> Tensor:
-        x = self.dense(z).unflatten(1, (-1, 4, 4))  # (N, z_dim) -> (N, C, 4, 4)
+        x = self.dense(z).unflatten(1, (-1, self.side, self.side))  # (N, z_dim) -> (N, C, 4, 4)
         x = F.relu(self.norm(x)).contiguous(memory_format=torch.channels_last)
         for level in self.levels:
             x = level(x)  # (N, C, s, s) -> (N, C / 2, 2 s, 2 s)
@@ -67,8 +75,8 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Picture (N, channels, size, size) in [-1, 1] -> logit (N,) of the probability that it is real.
 
-    4x4 convolutions of stride 2 down to 4x4, LeakyReLU(0.2), one dense layer. No batch norm: the score of a picture
-    must not depend on its neighbours in the batch, or a gradient penalty per picture means nothing.
+    4x4 convolutions of stride 2 down to 4x4, at most 7x7, LeakyReLU(0.2), one dense layer. No batch norm: the score of
+    a picture must not depend on its neighbours in the batch, or a gradient penalty per picture means nothing.
     """
 
     def __init__(self, size: int = 16, channels: int = 1, width: int = 24, max_width: int = 192) -> None:
@@ -79,7 +87,7 @@ class Discriminator(nn.Module):
             for a, b in zip(widths, widths[1:], strict=False)
             for layer in (nn.Conv2d(a, b, 4, stride=2, padding=1), nn.LeakyReLU(0.2))
         ))  # fmt: skip
-        self.last = nn.Linear(widths[-1] * 16, 1)
+        self.last = nn.Linear(widths[-1] * level_sides(size)[-1] ** 2, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.last(self.features(x).flatten(1)).float().squeeze(1)  # (N, C, S, S) -> (N,)

@@ -11,13 +11,14 @@ from torch import Tensor, nn
 
 from genimg.models.flow import interpolate, logit_normal_times, of_class, velocity_loss
 from genimg.models.likelihood import log_gaussian
-from genimg.models.model import Model, Player, group_norm
+from genimg.models.model import SIZES_IN_WORDS, Model, Player, group_norm, is_size
 from genimg.models.ode import carry
 from genimg.models.unet import UNet
 from genimg.models.vae import kl_to_standard_normal, optimal_sigma, reparameterise
 
-#: A code has as many places along a side as a picture has squares of 8 pixels, and at least 8.
-PIXELS, LEAST = 8, 8
+#: A code has as many places along a side as a picture has squares of 8 pixels, or of 4, 2 or 1 where that makes fewer
+#: than so many.
+LEAST = 8
 
 
 class Encoder(nn.Module):
@@ -100,10 +101,10 @@ class Latent(Model):
         betas: tuple[float, float] = (0.9, 0.99), classes: int = 0, drop: float = 0.1,
     ) -> None:  # fmt: skip
         super().__init__()
-        if size not in (8, 16, 32, 64, 128, 256):
-            raise ValueError(f"size {size}: these networks are built for 8, 16, 32, 64, 128 or 256 pixels")
-        side = max(LEAST, size // PIXELS)
-        halvings = (size // side).bit_length() - 1
+        if not is_size(size):
+            raise ValueError(f"size {size}: these networks are built for {SIZES_IN_WORDS} pixels")
+        halvings = max(h for h in range(4) if size >> h >= LEAST)
+        side = size >> halvings
         widths = [min(width * 2**i, max_width) for i in range(halvings + 1)]
         self.encoder = Encoder(channels, z_dim, widths)
         self.decoder = Decoder(channels, z_dim, widths[::-1])

@@ -189,13 +189,35 @@ def reset_statistics(module: nn.Module) -> bool:
     return bool(norms)
 
 
-def level_widths(size: int, width: int, max_width: int) -> list[int]:
-    """Channels per level, fine to coarse, for maps of size, size / 2, ..., 4.
+#: Sizes that networks are built for: multiples of 8.
+SMALLEST, LARGEST = 8, 512
+SIZES_IN_WORDS = f"a multiple of 8 from {SMALLEST} to {LARGEST}"
+
+
+def is_size(size: int) -> bool:
+    """Whether networks are built for pictures of so many pixels a side."""
+    return SMALLEST <= size <= LARGEST and size % 8 == 0
+
+
+def level_sides(size: int) -> list[int]:
+    """Sides of the maps of a network, fine to coarse: size, then half of the one before, rounded down, until it is
+    below 8; of 64 they are 64, 32, 16, 8, 4, of 96 they are 96, 48, 24, 12, 6.
 
     Raises:
-        ValueError: size is not 8, 16, 32, 64, 128 or 256.
+        ValueError: another size.
     """
-    levels = int(math.log2(size)) - 1 if size > 0 else 0
-    if size not in (8, 16, 32, 64, 128, 256):
-        raise ValueError(f"size {size}: these networks are built for 8, 16, 32, 64, 128 or 256 pixels")
-    return [min(width * 2**i, max_width) for i in range(levels)]
+    if not is_size(size):
+        raise ValueError(f"size {size}: these networks are built for {SIZES_IN_WORDS} pixels")
+    sides = [size]
+    while sides[-1] >= 8:
+        sides.append(sides[-1] // 2)
+    return sides
+
+
+def level_widths(size: int, width: int, max_width: int) -> list[int]:
+    """Channels per level, fine to coarse, of maps as `level_sides` has them.
+
+    Raises:
+        ValueError: another size.
+    """
+    return [min(width * 2**i, max_width) for i in range(len(level_sides(size)))]

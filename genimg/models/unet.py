@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from genimg.models.model import group_norm
+from genimg.models.model import LARGEST, SMALLEST, group_norm
 
 
 class UNet(nn.Module):
@@ -20,16 +20,16 @@ class UNet(nn.Module):
     Its last convolution starts at zero, so an untrained one returns zeros.
 
     Args:
-        size: 8, 16, 32, 64, 128 or 256.
+        size: up to 512.
         channels: of the pictures.
         width: of the first level; each level doubles it, up to `max_width`. Levels halve the map down to 4x4 at least,
             three of them at most.
         patch: pixels of a patch x patch square become channels of one position; None takes the one that makes the
-            first level at most 32 wide.
+            first level at most 48 wide.
         classes: 0, or how many labels there are. Label `classes` stands for "none given".
 
     Raises:
-        ValueError: another size, or a patch that does not divide it into maps of at least 4.
+        ValueError: a larger size, or a patch that does not divide it into maps of at least 4.
     """
 
     def __init__(
@@ -37,10 +37,13 @@ class UNet(nn.Module):
         classes: int = 0,
     ) -> None:  # fmt: skip
         super().__init__()
-        patch = patch or max(1, size // 32)
-        if size not in (8, 16, 32, 64, 128, 256) or size % patch or size // patch < 4:
-            raise ValueError(f"size {size} with patches of {patch}: it is built for 8 to 256 pixels, maps of 4 or more")
-        levels = min(3, int(math.log2(size // patch)) - 1)
+        patch = patch or next(p for p in range(1, max(size, 1) + 1) if size % p == 0 and size // p <= 48)
+        if not SMALLEST <= size <= LARGEST or size % patch or size // patch < 4:
+            raise ValueError(f"size {size} with patches of {patch}: it is built for 8 to 512 pixels, maps of 4 or more")
+        sides = [size // patch]
+        while len(sides) < 3 and sides[-1] >= 8:
+            sides.append(-(-sides[-1] // 2))
+        levels = len(sides)
         widths = [min(width * 2**i, max_width) for i in range(levels)]
         self.patch, self.classes, cond = patch, classes, 4 * width
         self.time = nn.Sequential(TimeFeatures(), nn.Linear(32, cond), nn.SiLU(), nn.Linear(cond, cond))
@@ -54,7 +57,7 @@ class UNet(nn.Module):
             before = w
         self.middle = Block(before, before, cond)
         for i, w in reversed(list(enumerate(widths))):
-            grow = nn.Upsample(scale_factor=2) if i < levels - 1 else nn.Identity()
+            grow = nn.Upsample(sides[i]) if i < levels - 1 else nn.Identity()
             self.up.append(nn.ModuleList([grow, Block(before + w, w, cond)]))
             before = w
         self.norm = group_norm(before)

@@ -22,7 +22,7 @@ from genimg.models.likelihood import (
     log_discretised_logistic,
     log_gaussian,
 )
-from genimg.models.model import Alone, Model, Player, group_norm, level_widths, reset_statistics
+from genimg.models.model import Alone, Model, Player, group_norm, level_sides, level_widths, reset_statistics
 
 #: Bounds of log sigma, so that a perfectly reconstructed batch does not make the density infinite.
 LOG_SIGMA_RANGE = (-6.0, 3.0)
@@ -65,7 +65,7 @@ class Encoder(nn.Module):
             nn.Sequential(nn.Conv2d(a, b, 4, stride=2, padding=1), group_norm(b), nn.SiLU())
             for a, b in pairwise(widths[1:])
         )
-        self.last = nn.Linear(widths[-1] * 16, 2 * z_dim)
+        self.last = nn.Linear(widths[-1] * level_sides(size)[-1] ** 2, 2 * z_dim)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         x = F.silu(self.first(x))
@@ -82,17 +82,19 @@ class Decoder(nn.Module):
         self, size: int = 16, channels: int = 1, z_dim: int = 16, width: int = 32, max_width: int = 128
     ) -> None:
         super().__init__()
-        widths = level_widths(size, width, max_width)[::-1]
-        self.z_dim = z_dim
-        self.dense = nn.Linear(z_dim, widths[0] * 16)
+        widths, sides = level_widths(size, width, max_width)[::-1], level_sides(size)[::-1]
+        self.z_dim, self.side = z_dim, sides[0]
+        self.dense = nn.Linear(z_dim, widths[0] * sides[0] ** 2)
         self.levels = nn.ModuleList(
-            nn.Sequential(nn.ConvTranspose2d(a, b, 4, stride=2, padding=1), group_norm(b), nn.SiLU())
-            for a, b in pairwise(widths)
+            nn.Sequential(
+                nn.ConvTranspose2d(a, b, 4, stride=2, padding=1, output_padding=s % 2), group_norm(b), nn.SiLU()
+            )
+            for (a, b), s in zip(pairwise(widths), sides[1:], strict=True)
         )
         self.last = nn.Conv2d(widths[-1], channels, 3, padding=1)
 
     def forward(self, z: Tensor) -> Tensor:
-        x = F.silu(self.dense(z)).unflatten(1, (-1, 4, 4))  # (N, z_dim) -> (N, C, 4, 4)
+        x = F.silu(self.dense(z)).unflatten(1, (-1, self.side, self.side))  # (N, z_dim) -> (N, C, 4, 4)
         x = x.contiguous(memory_format=torch.channels_last)
         for level in self.levels:
             x = level(x)  # (N, C, s, s) -> (N, C / 2, 2 s, 2 s)

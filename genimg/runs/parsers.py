@@ -88,7 +88,7 @@ def _add_options(p: argparse.ArgumentParser, family: str) -> None:
     where.add_argument(
         "--from", dest="start", type=path, help="folder of another run, from whose weights this one starts"
     )
-    where.add_argument("--size", type=int, help="width and height in pixels: 16, 32, 64, 128, 256")
+    where.add_argument("--size", type=int, help="width and height in pixels, a multiple of 8 up to 512")
     where.add_argument(
         "--n", "--pictures", type=int, help="at most so many, drawn by the seed; torchrun passes on --pictures only"
     )

@@ -11,7 +11,7 @@ from torch import Tensor
 from genimg.data.augment import mirror
 from genimg.models import classic, flow, gan, labelled, latent, vae
 from genimg.models.diff_augment import POLICIES
-from genimg.models.model import Model
+from genimg.models.model import SIZES_IN_WORDS, Model, is_size
 from genimg.system.errors import RunError
 
 #: What can be trained.
@@ -138,7 +138,9 @@ class Recipe:
         Raises:
             RunError: a setting that no run can have; the message names it and what it may be.
         """
-        sizes = classic.SIZES if self.networks == "text" else (8, 16, 32, 64, 128, 256)
+        text = self.networks == "text"
+        fits = _whole(self.size) and (self.size in classic.SIZES if text else is_size(self.size))
+        sizes = f"one of {', '.join(map(str, classic.SIZES))}" if text else SIZES_IN_WORDS
         rules = {
             "family": (self.family in FAMILIES, f"one of {', '.join(FAMILIES)}"),
             "data": (isinstance(self.data, str) and self.data, "a folder or the name of a source"),
@@ -147,7 +149,7 @@ class Recipe:
                 "book: the source text has no flow" if self.family in NEWER else f"one of {', '.join(NETWORKS)}",
             ),
             "norm": (self.norm in gan.NORMS, f"one of {', '.join(gan.NORMS)}"),
-            "size": (_whole(self.size) and self.size in sizes, f"one of {', '.join(map(str, sizes))}"),
+            "size": (fits, sizes),
             "channels": (
                 self.channels is None or _whole(self.channels) and self.channels in (1, 3, 4),
                 "1, 3 or 4",

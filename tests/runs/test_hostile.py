@@ -85,11 +85,11 @@ def with_(arguments, *changes):
 
 
 ARGUMENTS = {
-    "size 0": (with_(NEW, "--size", "0"), ["--size 0", "one of 8, 16"]),
-    "size -1": (with_(NEW, "--size", "-1"), ["--size -1", "one of 8, 16"]),
-    "size 7": (with_(NEW, "--size", "7"), ["--size 7", "one of 8, 16"]),
-    "size 33": (with_(NEW, "--size", "33"), ["--size 33", "one of 8, 16"]),
-    "size huge": (with_(NEW, "--size", str(10**9)), ["one of 8, 16"]),
+    "size 0": (with_(NEW, "--size", "0"), ["--size 0", "a multiple of 8 from 8 to 512"]),
+    "size -1": (with_(NEW, "--size", "-1"), ["--size -1", "a multiple of 8 from 8 to 512"]),
+    "size 7": (with_(NEW, "--size", "7"), ["--size 7", "a multiple of 8 from 8 to 512"]),
+    "size 33": (with_(NEW, "--size", "33"), ["--size 33", "a multiple of 8 from 8 to 512"]),
+    "size huge": (with_(NEW, "--size", str(10**9)), ["a multiple of 8 from 8 to 512"]),
     "size nan": (with_(NEW, "--size", "nan"), ["invalid int value", "--help"]),
     "size of text's networks": (with_(NEW, "--networks", "text", "--size", "16"), ["--size 16", "one of 32, 64"]),
     "steps 0": (with_(NEW, "--steps", "0"), ["--steps 0", "from 1"]),
