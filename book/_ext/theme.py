@@ -6,7 +6,7 @@ from pathlib import Path
 from docutils import nodes
 
 # A button "Show code cell source" whose name for screen readers is "Toggle hidden content": its words are its name.
-MARKS = r"\S{1,4}(?=\s|$)|[，。；：、？！）”]{1,2}"  # what stays on a formula's line
+MARKS = r"[^\s\u4e00-\u9fff]{1,4}(?=\s|$)|[，。；：、？！）”]{1,2}"  # what stays on a formula's line
 MISNAMED = '<summary aria-label="Toggle hidden content">'
 
 
