@@ -14,7 +14,7 @@ from genimg.models.likelihood import log_gaussian
 from genimg.models.model import Model, Player, group_norm
 from genimg.models.ode import carry
 from genimg.models.unet import UNet
-from genimg.models.vae import kl_to_standard_normal, optimal_sigma, reparameterise
+from genimg.models.vae import encoded, kl_to_standard_normal, optimal_sigma, reparameterise
 
 #: A code has as many places along a side as a picture has squares of 8 pixels, and at least 8.
 PIXELS, LEAST = 8, 8
@@ -176,9 +176,7 @@ class Latent(Model):
     @torch.no_grad()
     def encode(self, x: Tensor, averaged: bool = True) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q(z | x): two (N, z_dim, side, side)."""
-        net = self.network("encoder", averaged)
-        parts = [net(part) for part in x.split(256)]
-        return torch.cat([mu for mu, _ in parts]), torch.cat([logvar for _, logvar in parts])
+        return encoded(self.network("encoder", averaged), x)
 
     @torch.no_grad()
     def decode(self, code: Tensor, averaged: bool = True) -> Tensor:

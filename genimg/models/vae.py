@@ -48,6 +48,12 @@ def optimal_sigma(x: Tensor, mean: Tensor, over: Callable[[Tensor], Tensor] = Al
     return over((x - mean).square().mean()).sqrt().clamp(*map(math.exp, LOG_SIGMA_RANGE))
 
 
+def encoded(encoder: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and log-variance that an encoder gives of pictures (N, C, H, W), 256 at a time: two (N, *code)."""
+    parts = [encoder(part) for part in x.split(256)]
+    return torch.cat([mu for mu, _ in parts]), torch.cat([logvar for _, logvar in parts])
+
+
 class Encoder(nn.Module):
     """Picture (N, channels, size, size) -> mean and log-variance of q(z | x), each (N, z_dim).
 
@@ -207,9 +213,7 @@ class VAE(Model):
     @torch.no_grad()
     def encode(self, x: Tensor, averaged: bool = True) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q(z | x): two (N, z_dim)."""
-        net = self.network("encoder", averaged)
-        parts = [net(part) for part in x.split(256)]
-        return torch.cat([mu for mu, _ in parts]), torch.cat([logvar for _, logvar in parts])
+        return encoded(self.network("encoder", averaged), x)
 
     @torch.no_grad()
     def decode(self, z: Tensor, averaged: bool = True) -> Tensor:
