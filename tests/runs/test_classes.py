@@ -53,6 +53,7 @@ def trained(folder, tmp_path_factory):
 
 
 def refusal(capsys, arguments):
+    capsys.readouterr()  # what was printed by a training before
     assert main(arguments) == 2
     (line,) = capsys.readouterr().err.splitlines()
     return line
@@ -186,8 +187,9 @@ def test_a_folder_without_subfolders_is_one_line(folder, tmp_path, capsys):
 
 
 def test_it_is_evaluated_as_any_other(trained, capsys):
+    out = str(trained("flow"))
     capsys.readouterr()
-    assert main(["evaluate", str(trained("flow")), "--n", "20", "--json"]) == 0
+    assert main(["evaluate", out, "--n", "20", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["n"] and found["bits_per_dim"] is not None and found["seen"] == []
 

