@@ -29,7 +29,7 @@ class Block(nn.Module):
         self.heads = heads
         self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU("tanh"), nn.Linear(4 * width, width))
+        self.mlp = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU("tanh"), nn.Linear(2 * width, width))
         self.modulation = nn.Linear(width, 6 * width)
         for weight in self.modulation.parameters():
             nn.init.zeros_(weight)  # so that a block starts as the identity
@@ -82,42 +82,38 @@ class Words(Latent):
         vocabulary, length: how many words there are, and in the longest sentence.
         side: places along a side of the code.
         thin: the VAE trains on every so-many-th picture of a batch, for it wants many steps and the flow large ones.
-        hide: share of sentences that training hides: guidance needs the velocity of no sentence in particular too.
+        drop: share of sentences that training hides: guidance needs the velocity of no sentence in particular too.
     """
 
     def __init__(
         self, vocabulary: int, length: int, size: int = 32, channels: int = 3, z_dim: int = 4, side: int = 4,
-        width: int = 12, max_width: int = 96, flow_width: int = 96, blocks: int = 4, heads: int = 4,
-        kl_weight: float = 0.1, first: float = 0.6, thin: int = 4, hide: float = 0.1, lr: float = 2e-3,
+        width: int = 24, max_width: int = 96, flow_width: int = 96, blocks: int = 4, heads: int = 4,
+        kl_weight: float = 0.1, first: float = 0.48, thin: int = 4, drop: float = 0.1, lr: float = 2e-3,
         flow_lr: float = 2e-3, betas: tuple[float, float] = (0.9, 0.98),
     ) -> None:  # fmt: skip
         net = WordsToCode(z_dim, side, vocabulary, length, flow_width, blocks, heads)
         super().__init__(
-            size, channels, z_dim, width, max_width, 0, kl_weight, first, lr, betas, side=side, velocity=net
+            size, channels, z_dim, width, max_width, 0, kl_weight, first, lr, betas, vocabulary + 1, drop, side, net
         )  # fmt: skip
-        self.classes, self.length, self.thin, self.hide, self.flow_lr = vocabulary, length, thin, hide, flow_lr
+        self.length, self.thin, self.flow_lr = length, thin, flow_lr
 
     def players(self) -> dict[str, Player]:
         """The VAE, then the flow."""
         vae, flow = super().players().values()
         return {"vae": replace(vae, loss=self.first_loss), "flow": replace(flow, loss=self.told_loss, lr=self.flow_lr)}
 
-    def training_noise(self, n: int) -> tuple[Tensor, ...]:
-        """As that of `Latent`, and what decides whose sentence is hidden, (n,)."""
-        return *super().training_noise(n), torch.rand(n, device=self.device())
-
     def first_loss(self, x: Tensor, *noise: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
         """`vae_loss` of some of the pictures; the first stage knows of no sentences."""
         return self.vae_loss(*(rows[:: self.thin] for rows in (x, *noise[:3])))
 
     def told_loss(
-        self, x: Tensor, eps: Tensor, x_0: Tensor, t: Tensor, hidden: Tensor, labels: Tensor
+        self, x: Tensor, eps: Tensor, x_0: Tensor, t: Tensor, hide: Tensor, labels: Tensor
     ) -> dict[str, Tensor]:
         """The squared error of the velocity per sample; `labels` are the sentences (N, L)."""
         with torch.no_grad():
             mu, logvar = self.network("encoder")(x)
             code = (reparameterise(mu, logvar, eps) - self.shift) / self.deviation
-        words = torch.where(hidden[:, None] < self.hide, 0, labels)
+        words = torch.where(hide[:, None] < self.drop, 0, labels)
         v = self.velocity(interpolate(x_0, code, t), t, words)
         return {"velocity": velocity_loss(v, x_0, code)}
 
@@ -136,7 +132,7 @@ class Words(Latent):
 
     @torch.no_grad()
     def sample(
-        self, n: int | None = None, seed: int | None = None, z: Tensor | None = None, steps: int = 20,
+        self, n: int | None = None, seed: int | None = None, z: Tensor | None = None, steps: int = 10,
         solver: str = "euler", averaged: bool = True, words: Tensor | None = None, guidance: float = 2.0,
     ) -> Tensor:  # fmt: skip
         """Pictures (n, C, H, W) in [-1, 1], float32, of sentences `words` (n, L), of one (L,), or of none;
