@@ -5,7 +5,7 @@ angles in radians, hues and grounds in turns of a colour circle. The same factor
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -99,15 +99,23 @@ def render(factors: dict[str, Tensor], size: int = 32) -> Tensor:
 
 def render_floats(kind: int, factors: dict[str, Tensor], size: int) -> Tensor:
     """Pictures of one kind as floats in [0, 1], (N, 3, size, size); differentiable in every factor but the kind."""
-    column = [factors[name].float().view(-1, 1, 1) for name in ("x", "y", "radius", "angle")]
-    x, y, radius, angle = column  # each (N, 1, 1)
-    axis = (torch.arange(size, device=x.device) + 0.5) / size - 0.5
-    dx, dy = axis.view(1, 1, -1) - x, -axis.view(1, -1, 1) - y  # (N, 1, S), (N, S, 1)
-    cos, sin = torch.cos(angle) / radius, torch.sin(angle) / radius
+    solid, cover, shadow = painted(kind, factors, size)
+    return torch.lerp(behind(factors["ground"], shadow), solid, cover.unsqueeze(1)).clamp(0, 1)  # (N, 3, S, S)
 
-    def distance(dx: Tensor, dy: Tensor) -> Tensor:  # to the outline, negative inside, in radii: (N, S, S)
-        return OUTLINES[KINDS[kind]](dx * cos + dy * sin, dy * cos - dx * sin)
 
+def covered(kind: int, factors: dict[str, Tensor], size: int) -> Tensor:
+    """How far each pixel lies in shapes of one kind, (N, size, size) in [0, 1]."""
+    dx, dy, radius, distance = _outline(kind, factors, size)
+    return (0.5 - distance(dx, dy) * (radius * size)).clamp(0, 1)
+
+
+def painted(kind: int, factors: dict[str, Tensor], size: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Shapes of one kind without their ground, differentiable in x, y, radius, angle and hue.
+
+    Returns:
+        their light and colour (N, 3, S, S); how far each pixel is covered (N, S, S), and how far it is in their shadow.
+    """
+    dx, dy, radius, distance = _outline(kind, factors, size)
     edge = distance(dx, dy)
     cover = (0.5 - edge * (radius * size)).clamp(0, 1)
     shadow = (0.5 - distance(dx - 0.02, dy + 0.035) * (radius / 0.09)).clamp(0, 1)
@@ -117,13 +125,32 @@ def render_floats(kind: int, factors: dict[str, Tensor], size: int) -> Tensor:
     spot = torch.exp(-12 * ((dx / radius - 0.4 * LIGHT[0]) ** 2 + (dy / radius - 0.4 * LIGHT[1]) ** 2))
     rim = (1 + edge * 5).clamp(0, 1)
     tone = 1 + 0.16 * lit - 0.16 * rim * rim
-    ground_tone = (1 + 0.10 * (-axis).view(1, -1, 1) * 2) * (1 - 0.42 * shadow)
-
     colour = hue_to_rgb(factors["hue"].float(), 0.52, 0.44).unsqueeze(-1).unsqueeze(-1)  # (N, 3, 1, 1)
-    ground = hue_to_rgb(factors["ground"].float(), 0.84, 0.08).unsqueeze(-1).unsqueeze(-1)
-    behind = ground * ground_tone.unsqueeze(1)
-    solid = colour * tone.unsqueeze(1) + 0.30 * spot.unsqueeze(1)
-    return torch.lerp(behind, solid, cover.unsqueeze(1)).clamp(0, 1)  # (N, 3, S, S)
+    return colour * tone.unsqueeze(1) + 0.30 * spot.unsqueeze(1), cover, shadow
+
+
+def _outline(
+    kind: int, factors: dict[str, Tensor], size: int
+) -> tuple[Tensor, Tensor, Tensor, Callable[[Tensor, Tensor], Tensor]]:
+    """Pixels' places seen from the centres, (N, 1, S) and (N, S, 1), radii (N, 1, 1), and a function from places to
+    their signed distance from the outline, in radii."""
+    column = [factors[name].float().view(-1, 1, 1) for name in ("x", "y", "radius", "angle")]
+    x, y, radius, angle = column  # each (N, 1, 1)
+    axis = (torch.arange(size, device=x.device) + 0.5) / size - 0.5
+    dx, dy = axis.view(1, 1, -1) - x, -axis.view(1, -1, 1) - y  # (N, 1, S), (N, S, 1)
+    cos, sin = torch.cos(angle) / radius, torch.sin(angle) / radius
+
+    def distance(dx: Tensor, dy: Tensor) -> Tensor:  # to the outline, negative inside, in radii: (N, S, S)
+        return OUTLINES[KINDS[kind]](dx * cos + dy * sin, dy * cos - dx * sin)
+
+    return dx, dy, radius, distance
+
+
+def behind(ground: Tensor, shadow: Tensor, swing: float = 0.08) -> Tensor:
+    """The ground of hue (N,), lighter above, with shadows (N, S, S) on it: (N, 3, S, S). `swing` says how tinted."""
+    axis = (torch.arange(shadow.shape[-1], device=shadow.device) + 0.5) / shadow.shape[-1] - 0.5
+    tone = (1 + 0.10 * (-axis).view(1, -1, 1) * 2) * (1 - 0.42 * shadow)
+    return hue_to_rgb(ground.float(), 0.84, swing).unsqueeze(-1).unsqueeze(-1) * tone.unsqueeze(1)
 
 
 def hue_to_rgb(hue: Tensor, middle: float, swing: float) -> Tensor:

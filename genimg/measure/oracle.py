@@ -4,6 +4,7 @@ It needs no training, so it cannot have learned the mistakes of what it judges. 
 closely is not a shape: the error says so.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -100,7 +101,8 @@ def modes(
 
 def _read(x: Tensor, kinds: Sequence[str], steps: int) -> Reading:
     n, _, _, size = x.shape
-    hue, ground, cover = _colours(x)
+    chroma, ground, cover = colours_of(x)
+    hue = turn_of((chroma * cover.unsqueeze(1)).sum((2, 3)))
     axis = (torch.arange(size, device=x.device) + 0.5) / size - 0.5
     weight = cover.sum((1, 2)).clamp(min=1e-6)
     centre_x = (cover.sum(1) * axis).sum(1) / weight
@@ -113,7 +115,7 @@ def _read(x: Tensor, kinds: Sequence[str], steps: int) -> Reading:
     radius, angle = torch.zeros(n, device=x.device), torch.zeros(n, device=x.device)
     for name in kinds:
         k = shapes.KINDS.index(name)
-        guess = (area / _unit_area(name)).sqrt().clamp(0.02, 0.7)
+        guess = (area / unit_area(name)).sqrt().clamp(0.02, 0.7)
         period = PERIODS[name]
         turns = [0.0] if period is None else [period * i / ANGLES for i in range(ANGLES)]
         for turn in turns:
@@ -135,20 +137,19 @@ def _read(x: Tensor, kinds: Sequence[str], steps: int) -> Reading:
     return Reading({"kind": kind, **found}, best)
 
 
-def _colours(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The shape's hue, the ground's hue, and how far each pixel belongs to the shape (N, S, S): by chroma alone."""
+def colours_of(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Chroma (N, 2, S, S), the ground's hue (N,), and how far each pixel belongs to a shape, (N, S, S), by chroma."""
     phase = 2 * math.pi * torch.arange(3, device=x.device) / 3
     chroma = torch.stack([(x * f(phase).view(3, 1, 1)).sum(1) for f in (torch.cos, torch.sin)], 1) * (2 / 3)
     edge = torch.cat([chroma[:, :, 0], chroma[:, :, -1], chroma[:, :, :, 0], chroma[:, :, :, -1]], 2)  # (N, 2, 4 S)
     ground = edge.median(2).values
     cover = ((chroma - ground[:, :, None, None]).square().sum(1).sqrt() / 0.42).clamp(0, 1)
-    cover = torch.where(cover > 0.25, cover, 0.0)
-    solid = (chroma * cover.unsqueeze(1)).sum((2, 3))
+    return chroma, turn_of(ground), torch.where(cover > 0.25, cover, 0.0)
 
-    def turn(c: Tensor) -> Tensor:
-        return (torch.atan2(c[:, 1], c[:, 0]) / (2 * math.pi)) % 1.0
 
-    return turn(solid), turn(ground), cover
+def turn_of(chroma: Tensor) -> Tensor:
+    """The hue of a chroma (N, 2), in turns: (N,)."""
+    return (torch.atan2(chroma[:, 1], chroma[:, 0]) / (2 * math.pi)) % 1.0
 
 
 def _error(x: Tensor, k: int, factors: dict[str, Tensor]) -> Tensor:
@@ -179,7 +180,8 @@ def _refine(x: Tensor, k: int, factors: dict[str, Tensor], steps: int) -> tuple[
     return best, best_error.sqrt()
 
 
-def _unit_area(name: str) -> float:
+@functools.cache
+def unit_area(name: str) -> float:
     """Area of the shape of radius 1, measured on a grid."""
     axis = torch.linspace(-1.3, 1.3, 521)
     inside = shapes.OUTLINES[name](axis.view(1, -1), axis.view(-1, 1)) < 0

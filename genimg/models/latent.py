@@ -83,6 +83,8 @@ class Latent(Model):
         classes: 0, or how many labels the pictures have, of which the flow learns the codes; the VAE does without.
         drop: share of training labels that are hidden, so that the flow also learns the velocity without a class.
         lr, betas: Adam's, for both.
+        side: places along a side of the code; None takes one for each `PIXELS` pixels, and at least `LEAST`.
+        velocity: a network of your own, (x, t, ...) -> (N, z_dim, side, side), in place of the U-Net.
 
     Attributes:
         shift, deviation: of the codes, (z_dim, 1, 1): the flow sees codes less the first, over the second. Running
@@ -100,18 +102,19 @@ class Latent(Model):
     def __init__(
         self, size: int = 32, channels: int = 3, z_dim: int = 8, width: int = 32, max_width: int = 128,
         flow_width: int = 64, kl_weight: float = 0.3, first: float = 0.5, lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.99), classes: int = 0, drop: float = 0.1,
+        betas: tuple[float, float] = (0.9, 0.99), classes: int = 0, drop: float = 0.1, side: int | None = None,
+        velocity: nn.Module | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         if size not in (8, 16, 32, 64, 128, 256):
             raise ValueError(f"size {size}: these networks are built for 8, 16, 32, 64, 128 or 256 pixels")
-        side = max(LEAST, size // PIXELS)
+        side = side or max(LEAST, size // PIXELS)
         patch = 2 if size > 2 * side else 1
         halvings = (size // patch // side).bit_length() - 1
         widths = [min(width * 2**i, max_width) for i in range(halvings + 1)]
         self.encoder = Encoder(channels, z_dim, widths, patch)
         self.decoder = Decoder(channels, z_dim, widths[::-1], patch)
-        self.velocity = UNet(side, z_dim, flow_width, 2 * flow_width, classes=classes)
+        self.velocity = velocity or UNet(side, z_dim, flow_width, 2 * flow_width, classes=classes)
         self.classes, self.drop = classes, drop
         self.places, self.code = (z_dim, side, side), z_dim * side * side
         self.dims, self.kl_weight, self.first, self.lr, self.betas = channels * size**2, kl_weight, first, lr, betas

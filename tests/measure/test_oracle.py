@@ -92,6 +92,6 @@ def test_oracle_refuses_what_is_no_shape():
 
 
 def test_outlines_have_similar_areas():
-    areas = [oracle._unit_area(name) for name in shapes.KINDS]
+    areas = [oracle.unit_area(name) for name in shapes.KINDS]
     assert max(areas) / min(areas) < 2.2
-    assert math.isclose(oracle._unit_area("disc"), math.pi * 0.95**2, rel_tol=0.01)
+    assert math.isclose(oracle.unit_area("disc"), math.pi * 0.95**2, rel_tol=0.01)
