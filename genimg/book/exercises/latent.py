@@ -61,26 +61,26 @@ def same_noise(time: Callable[[float], Number]) -> str | None:
 
 @exercise("15.4", "mean log-density of unseen draws, in nats: of a Gaussian fitted to draws, of one fitted to means")
 def draws_or_means(draws: Number, means: Number) -> str | None:
-    draws, means = number_of(draws), number_of(means)
-    if means > draws:
+    of_draws, of_means = number_of(draws), number_of(means)
+    if of_means > of_draws:
         return "the one fitted to means gives the larger density: are the two swapped, or both measured on means"
-    if draws - means < 5:
+    if of_draws - of_means < 5:
         return "the two hardly differ: is the second fitted to the means of q(z | x), and measured on draws from it"
-    if draws > 400:
+    if of_draws > 400:
         return "that is more than q(z | x) itself gives its draws"
     return None
 
 
 @exercise("15.5", "a dict from steps (1, 2, 4, 8, 20) to the share valid, and the fewest steps that are enough")
 def few_steps(shares: Mapping[int, Number], fewest: Number) -> str | None:
-    shares = {int(steps): number_of(share) for steps, share in shares.items()}
-    if set(shares) != {1, 2, 4, 8, 20}:
-        return f"steps are {sorted(shares)}; asked for are 1, 2, 4, 8 and 20"
-    if not 0 <= min(shares.values()) <= max(shares.values()) <= 1:
+    valid = {int(steps): number_of(share) for steps, share in shares.items()}
+    if set(valid) != {1, 2, 4, 8, 20}:
+        return f"steps are {sorted(valid)}; asked for are 1, 2, 4, 8 and 20"
+    if not 0 <= min(valid.values()) <= max(valid.values()) <= 1:
         return "shares are numbers from 0 to 1"
-    if shares[1] > shares[20] - 0.2:
+    if valid[1] > valid[20] - 0.2:
         return "a single step does nearly as well as twenty: one Euler step ends at the mean of the codes"
-    right = min(s for s in shares if all(share >= shares[20] - 0.05 for more, share in shares.items() if more >= s))
+    right = min(s for s in valid if all(share >= valid[20] - 0.05 for more, share in valid.items() if more >= s))
     if number_of(fewest) != right:
         return (
             f"by these shares it is not {number_of(fewest):g}: from it on every share is at least that of 20 less 0.05"
