@@ -15,7 +15,7 @@ from torch import Tensor
 #: Modules with a chapter's exercises each.
 CHAPTERS = (
     "index", "concepts", "gan", "vae", "gan_code", "vae_code", "flow_matching", "quality", "cost", "interpretability",
-    "faq", "errata", "failures", "your_pictures", "diffusion", "words",
+    "faq", "errata", "failures", "your_pictures", "diffusion", "latent", "words",
 )  # fmt: skip
 #: A number as an answer gives it, which is a plain one, NumPy's, or a tensor with one element.
 Number = SupportsFloat
