@@ -1,10 +1,10 @@
 """Live models in the pages: explorers beside the figures that stand for them, and all that these load.
 
 A chapter's `genimg.live.Live` outputs carry a picture, models and settings. An explorer that needs nothing of what the
-chapter computed is named in the metadata of the cell that draws its poster, {"genimg": {"live": kind}}: so it is no part
-of the code whose claims are on record. The page shows the picture as a figure
-like any other, its poster, inside an element of class `explorer`; a module brings the element to life when the reader
-comes near (sphinx-thebe would need a server). What the explorers load comes from book/_live, `genimg.system.browser`
+chapter computed is named in the metadata of the cell that draws its poster, {"genimg": {"live": kind}}: it is no part
+of the code whose claims are on record. The page shows the picture as a figure like any other, its poster, inside an
+element of class `explorer`; a module brings the element to life when the reader comes near (sphinx-thebe would need a
+server). What the explorers load comes from book/_live, `genimg.system.browser`
 and npm, and lies on the site itself. Where npm does not run the site is built all the same: the posters then stay what
 they are.
 """

@@ -145,13 +145,14 @@ export function drawing(map, kit, announce, changed) {
     if (!chosen) return;
     const { text, muted } = kit.colours();
     const size = (value) => map.across(value) - map.across(0);
-    context.globalAlpha = 0.45;
+    context.globalAlpha = 0.4;
     context.fillStyle = muted;
+    context.beginPath(); // one path for all: where dots overlap they are no darker
     for (const [a, b] of dots) {
-      context.beginPath();
+      context.moveTo(map.across(a), map.up(b));
       context.arc(map.across(a), map.up(b), size(2 * BRUSH), 0, 2 * Math.PI);
-      context.fill();
     }
+    context.fill();
     context.globalAlpha = 1;
     if (document.activeElement !== canvas) return;
     context.strokeStyle = text;

@@ -131,11 +131,10 @@ export async function mount(stage, settings, kit) {
 
   /** Another set starts anew. On a drawing that changes, training goes on, also where it was through. */
   function drawn(what) {
-    if (what !== "set") draw(); // at once, also where views come seldom
-    if (what === "brush") return;
     trainButton.disabled = pad.empty();
-    training.teach(pad.dots());
+    if (what !== "brush") training.teach(pad.dots());
     if (what === "set") reset();
+    if (view) draw(); // at once: a view may come late, and seldom
   }
 
   const trainButton = kit.button(say("Train"), () => {

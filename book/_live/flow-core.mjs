@@ -62,7 +62,7 @@ export function lattice(side) {
 /** The chapter's ring, on which a point within three deviations of a cluster's middle has come to it. */
 export const wideRing = () => ring({ sigma: 0.15, near: 0.45 });
 
-const RUN = 2000; // steps, over which the learning rate falls to nothing
+const RUN = 1500; // steps, over which the learning rate falls to nothing
 
 /** One velocity in training, with data and noise of its own. */
 export class Flow {

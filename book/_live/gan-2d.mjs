@@ -118,11 +118,10 @@ export async function mount(stage, settings, kit) {
 
   /** Another set starts anew; on a drawing that grows, training goes on. */
   function drawn(what) {
-    if (what !== "set") draw(); // at once, also where views come seldom
-    if (what === "brush") return;
     for (const button of [runButton, stepButton, collapse, cure]) button.disabled = pad.empty();
-    training.teach(pad.dots());
+    if (what !== "brush") training.teach(pad.dots());
     if (what === "set") reset();
+    if (view) draw(); // at once: a view may come late, and seldom
   }
 
   function choose(changes) {

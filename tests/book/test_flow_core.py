@@ -96,7 +96,7 @@ def test_the_rate_falls_to_nothing_and_other_data_bring_it_back():
               stride();
               return { steps, left, strides }"""
     answer = in_node(body)
-    assert answer["steps"] == answer["left"] == 2000
+    assert answer["steps"] == answer["left"] == 1500
     assert answer["strides"][0] == 0 < answer["strides"][1]
 
 
