@@ -104,6 +104,10 @@ export function drawing(map, kit, announce, changed) {
   });
   canvas.addEventListener("pointermove", (event) => {
     if (!chosen || !pen || !canvas.hasPointerCapture(event.pointerId)) return;
+    if (!event.buttons) {
+      lift(); // where the window did not see it
+      return;
+    }
     const to = map.place(event).map(inside);
     if (Math.hypot(to[0] - brush[0], to[1] - brush[1]) < APART) return;
     const from = brush;
