@@ -1,8 +1,10 @@
 """Live models in the pages: explorers beside the figures that stand for them, and all that these load.
 
-A chapter's `genimg.live.Live` outputs carry a picture, models and settings. The page shows the picture as a figure
-like any other, its poster, inside an element of class `explorer`; a module brings the element to life when the reader
-comes near (sphinx-thebe would need a server). What the explorers load comes from book/_live, `genimg.system.browser`
+A chapter's `genimg.live.Live` outputs carry a picture, models and settings. An explorer that needs nothing of what the
+chapter computed is named in the metadata of the cell that draws its poster, {"genimg": {"live": kind}}: it is no part
+of the code whose claims are on record. The page shows the picture as a figure like any other, its poster, inside an
+element of class `explorer`; a module brings the element to life when the reader comes near (sphinx-thebe would need a
+server). What the explorers load comes from book/_live, `genimg.system.browser`
 and npm, and lies on the site itself. Where npm does not run the site is built all the same: the posters then stay what
 they are.
 """
@@ -31,6 +33,7 @@ NAMES = {
     "sliders": "latents by hand",
     "interpolation": "walk between two random vectors",
     "gan-2d": "a GAN that trains here",
+    "flow-2d": "a flow that trains here",
     "particles": "from noise to data",
 }
 
@@ -72,10 +75,24 @@ def take_out(notebook):
     return [output["data"].pop(MIME) for output in outputs if MIME in output.get("data", {})]
 
 
+def put_named_in(notebook):
+    """Gives the last picture of each cell whose metadata names an explorer a bundle of that kind, without settings."""
+    for cell in executed.code_cells(notebook):
+        kind = cell["metadata"].get("genimg", {}).get("live")
+        pictures = [output["data"] for output in cell["outputs"] if "image/png" in output.get("data", {})]
+        if kind and pictures:
+            pictures[-1][MIME] = {"kind": kind, "settings": {}, "models": {}, "examples": []}
+
+
 def _bundles(app, docname):
-    """The explorers of a page, as its executed copy holds them."""
+    """The explorers of a page: those in its executed copy, and those that its cells name."""
     copy = executed.executed_copy(app, docname)
-    return take_out(copy) if copy else []
+    if not copy:
+        return []
+    notebook = json.loads(Path(app.env.doc2path(docname)).read_text("utf-8"))
+    executed.put_in(notebook, copy)
+    put_named_in(notebook)
+    return take_out(notebook)
 
 
 def _mark(app, docname, source):
@@ -83,6 +100,7 @@ def _mark(app, docname, source):
     if docname not in getattr(app.env, "executed_keys", {}):
         return
     notebook = json.loads(source[0])
+    put_named_in(notebook)
     for cell in executed.code_cells(notebook):
         cell["outputs"] = [part for output in cell["outputs"] for part in _marked(output)]
     source[0] = json.dumps(notebook)

@@ -1,96 +1,8 @@
-// A GAN on points of the plane: two small networks, their losses, their gradients by hand, Adam. No library, no page.
-//
-// A batch of n points is one Float64Array, row after row. A network is a list of dense layers with LeakyReLU(0.2)
-// between them; layer k has weights (out, in) and biases (out), as in torch.nn.Linear. tests/book/test_gan_core.py holds
-// every gradient here to torch's.
+// A GAN on points of the plane: its losses, its penalty, its steps. No page. tests/book/test_gan_core.py holds every
+// gradient here to torch's.
 
-const SLOPE = 0.2;
-
-/** A random generator of its own, so that a seed repeats a run: mulberry32, uniform in [0, 1). */
-export function randomness(seed) {
-  let state = seed >>> 0;
-  const uniform = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-  // Box and Muller
-  const normal = () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
-  return { uniform, normal };
-}
-
-/** A network with the given layer sizes, started as torch starts nn.Linear: uniform within 1 / sqrt(in). */
-export function network(sizes, { uniform }) {
-  const layers = [];
-  for (let k = 0; k + 1 < sizes.length; k += 1) {
-    const [inputs, outputs] = [sizes[k], sizes[k + 1]];
-    const draw = (n) => Float64Array.from({ length: n }, () => (2 * uniform() - 1) / Math.sqrt(inputs));
-    layers.push({ inputs, outputs, w: draw(outputs * inputs), b: draw(outputs) });
-  }
-  return layers;
-}
-
-/** Zeros in the shape of a network's weights. */
-export const zeros = (net) =>
-  net.map(({ w, b }) => ({ w: new Float64Array(w.length), b: new Float64Array(b.length) }));
-
-/**
- * Runs n points through a network.
- * @returns {Float64Array[]} what goes into each layer, and last what comes out: net.length + 1 arrays (n, size).
- *   After LeakyReLU the sign is still that from before it, so nothing else need be kept for the way back.
- */
-export function forward(net, x, n) {
-  const passed = [x];
-  net.forEach(({ inputs, outputs, w, b }, k) => {
-    const [from, to] = [passed[k], new Float64Array(n * outputs)];
-    const last = k === net.length - 1;
-    for (let i = 0; i < n; i += 1) {
-      for (let o = 0; o < outputs; o += 1) {
-        let sum = b[o];
-        for (let j = 0; j < inputs; j += 1) sum += w[o * inputs + j] * from[i * inputs + j];
-        to[i * outputs + o] = last || sum > 0 ? sum : SLOPE * sum;
-      }
-    }
-    passed.push(to);
-  });
-  return passed;
-}
-
-/** Multiplies a gradient by the slope of LeakyReLU where `activated` came out of it. */
-function throughActivation(gradient, activated) {
-  for (let i = 0; i < gradient.length; i += 1) if (!(activated[i] > 0)) gradient[i] *= SLOPE;
-  return gradient;
-}
-
-/**
- * Backpropagation.
- * @param {Float64Array[]} passed from `forward`
- * @param {Float64Array} gradient of the loss with respect to the output, (n, out)
- * @param {object[]} into gradients of the weights are added to these, or nowhere if null
- * @returns {Float64Array} the gradient with respect to the input, (n, in)
- */
-export function backward(net, passed, gradient, n, into) {
-  let toward = gradient;
-  for (let k = net.length - 1; k >= 0; k -= 1) {
-    const { inputs, outputs, w } = net[k];
-    if (k < net.length - 1) toward = throughActivation(toward, passed[k + 1]);
-    const before = new Float64Array(n * inputs);
-    for (let i = 0; i < n; i += 1) {
-      for (let o = 0; o < outputs; o += 1) {
-        const g = toward[i * outputs + o];
-        if (into) into[k].b[o] += g;
-        for (let j = 0; j < inputs; j += 1) {
-          if (into) into[k].w[o * inputs + j] += g * passed[k][i * inputs + j];
-          before[i * inputs + j] += g * w[o * inputs + j];
-        }
-      }
-    }
-    toward = before;
-  }
-  return toward;
-}
+import { Adam, backward, forward, network, randomness, through, zeros } from "./net.mjs";
+import { arrived, ring } from "./plane.mjs";
 
 /**
  * The penalty gamma / 2 * mean |grad_x l|^2 on the slope of the discriminator's logit at n points (R1 at real ones, R2
@@ -114,7 +26,7 @@ export function slopePenalty(net, passed, n, gamma, into) {
         for (let j = 0; j < inputs; j += 1) u[i * inputs + j] += v * w[o * inputs + j];
       }
     }
-    if (k > 0) back[k - 1] = throughActivation(u, passed[k]);
+    if (k > 0) back[k - 1] = through(u, passed.slopes[k - 1]);
   }
   const penalty = ((gamma / 2) * u.reduce((sum, value) => sum + value * value, 0)) / n;
 
@@ -132,7 +44,7 @@ export function slopePenalty(net, passed, n, gamma, into) {
         next[i * outputs + o] = sum;
       }
     }
-    q = k < net.length - 1 ? throughActivation(next, passed[k + 1]) : next;
+    q = k < net.length - 1 ? through(next, passed.slopes[k]) : next;
   });
   return penalty;
 }
@@ -181,7 +93,7 @@ export function discriminatorGradient(D, xReal, xFake, n, { loss: name, r1 = 0, 
   const [toReal, toFake] = [new Float64Array(n), new Float64Array(n)];
   let loss = 0;
   for (let i = 0; i < n; i += 1) {
-    const [value, slopeReal, slopeFake] = LOSSES[name].d(real.at(-1)[i], fake.at(-1)[i]);
+    const [value, slopeReal, slopeFake] = LOSSES[name].d(real.out[i], fake.out[i]);
     loss += value / n;
     toReal[i] = slopeReal / n;
     toFake[i] = slopeFake / n;
@@ -196,72 +108,19 @@ export function discriminatorGradient(D, xReal, xFake, n, { loss: name, r1 = 0, 
 /** G's mean loss on n noise vectors (and n real points, which the relativistic loss looks at), and its gradient. */
 export function generatorGradient(G, D, z, xReal, n, { loss: name }) {
   const made = forward(G, z, n);
-  const fake = forward(D, made.at(-1), n);
-  const real = name === "relativistic" ? forward(D, xReal, n).at(-1) : fake.at(-1);
+  const fake = forward(D, made.out, n);
+  const real = name === "relativistic" ? forward(D, xReal, n).out : fake.out;
   const gradient = zeros(G);
   const toFake = new Float64Array(n);
   let loss = 0;
   for (let i = 0; i < n; i += 1) {
-    const [value, slope] = LOSSES[name].g(real[i], fake.at(-1)[i]);
+    const [value, slope] = LOSSES[name].g(real[i], fake.out[i]);
     loss += value / n;
     toFake[i] = slope / n;
   }
   const toPoints = backward(D, fake, toFake, n, null); // D passes the gradient on and takes no step
   backward(G, made, toPoints, n, gradient);
   return { loss, gradient };
-}
-
-/** Adam (Kingma and Ba 2014, https://arxiv.org/abs/1412.6980), as in torch. */
-export class Adam {
-  constructor(net) {
-    this.net = net;
-    this.first = zeros(net);
-    this.second = zeros(net);
-    this.steps = 0;
-  }
-
-  step(gradient, rate, beta1, beta2 = 0.99) {
-    this.steps += 1;
-    const [fix1, fix2] = [1 - beta1 ** this.steps, 1 - beta2 ** this.steps];
-    this.net.forEach((layer, k) => {
-      for (const part of ["w", "b"]) {
-        const [weights, g] = [layer[part], gradient[k][part]];
-        const [m, v] = [this.first[k][part], this.second[k][part]];
-        for (let i = 0; i < weights.length; i += 1) {
-          m[i] = beta1 * m[i] + (1 - beta1) * g[i];
-          v[i] = beta2 * v[i] + (1 - beta2) * g[i] * g[i];
-          weights[i] -= (rate * (m[i] / fix1)) / (Math.sqrt(v[i] / fix2) + 1e-8);
-        }
-      }
-    });
-  }
-}
-
-/** The data: K clusters of deviation `sigma` on a circle. */
-export function ring({ clusters = 8, radius = 2, sigma = 0.02 } = {}) {
-  const centres = Array.from({ length: clusters }, (_, k) => {
-    const angle = (2 * Math.PI * k) / clusters;
-    return [radius * Math.cos(angle), radius * Math.sin(angle)];
-  });
-  const draw = (n, { uniform, normal }) => {
-    const x = new Float64Array(2 * n);
-    for (let i = 0; i < n; i += 1) {
-      const [a, b] = centres[Math.floor(uniform() * clusters)];
-      x[2 * i] = a + sigma * normal();
-      x[2 * i + 1] = b + sigma * normal();
-    }
-    return x;
-  };
-  return { centres, draw };
-}
-
-/** Clusters with more than one sample in a hundred within a fifth of a unit of the centre: one boolean for each. */
-export function covered(points, n, centres, near = 0.2, share = 0.01) {
-  return centres.map(([a, b]) => {
-    let count = 0;
-    for (let i = 0; i < n; i += 1) count += Math.hypot(points[2 * i] - a, points[2 * i + 1] - b) < near;
-    return count / n > share;
-  });
 }
 
 /** What the reader may choose, and what stands at first: a run that collapses, as G is four times as fast as D. */
@@ -291,7 +150,7 @@ export class Game {
   /** One step of D, then one of G. Returns both losses, without penalties. */
   step(settings) {
     const { batch: n, random } = this;
-    const xFake = forward(this.G, this.noise(), n).at(-1);
+    const xFake = forward(this.G, this.noise(), n).out;
     const d = discriminatorGradient(this.D, this.data.draw(n, random), xFake, n, settings);
     this.adamD.step(d.gradient, settings.rateD, settings.beta1);
     const g = generatorGradient(this.G, this.D, this.noise(), this.data.draw(n, random), n, settings);
@@ -300,10 +159,11 @@ export class Game {
     return { d: d.loss, g: g.loss };
   }
 
-  /** Samples (1000, 2), which clusters they cover, and whether all is still finite. */
+  /** Samples (1000, 2), which centres they cover, the share near to one, and whether all is still finite. */
   look() {
-    const points = forward(this.G, this.shown, 1000).at(-1);
-    return { points, covered: covered(points, 1000, this.data.centres), finite: points.every(Number.isFinite) };
+    const points = forward(this.G, this.shown, 1000).out;
+    const covered = this.data.reached(points, 1000);
+    return { points, covered, near: arrived(points, 1000, this.data), finite: points.every(Number.isFinite) };
   }
 
   /** D's logit on a lattice of side^2 places over the square from -reach to reach, rows from the top. */
@@ -316,11 +176,11 @@ export class Game {
         places[i + 1] = reach - ((row + 0.5) / side) * 2 * reach;
       }
     }
-    return forward(this.D, places, side * side).at(-1);
+    return forward(this.D, places, side * side).out;
   }
 
   /**
-   * The logit half-way between D's mean opinions of the clusters and of samples (n, 2). Losses of differences leave D's
+   * The logit half-way between D's mean opinions of the data's centres and of samples (n, 2). Losses of differences leave D's
    * level open, and so does the hinge where D is unsure: what says something is where D lies above and below this.
    */
   middle(samples) {
@@ -330,6 +190,6 @@ export class Game {
   /** D's mean logit at some points. */
   opinion(points) {
     const n = points.length / 2;
-    return forward(this.D, points, n).at(-1).reduce((sum, logit) => sum + logit / n, 0);
+    return forward(this.D, points, n).out.reduce((sum, logit) => sum + logit / n, 0);
   }
 }

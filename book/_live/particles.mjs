@@ -1,5 +1,6 @@
 // Flow matching in the plane: points carried from noise to data by a learned velocity, in steps that the reader chooses.
 
+import { player } from "./player.mjs";
 import { say } from "./words.mjs";
 
 const SIDE = 340; // CSS pixels of the map
@@ -83,7 +84,7 @@ export async function mount(stage, settings, kit) {
     stage.dataset.share = share;
     legend.textContent = words;
     canvas.setAttribute("aria-label", say("Map of {0} points. {1}", n, words));
-    if (!playing) announce(words);
+    if (!play.playing) announce(words);
   });
   const again = kit.redraws(async () => {
     await travel();
@@ -111,29 +112,11 @@ export async function mount(stage, settings, kit) {
     },
   );
 
-  let playing = false;
-  const play = kit.button(say("From noise to data"), () => {
-    playing = !playing;
-    play.textContent = say(playing ? "Stop" : "From noise to data");
-    if (!playing) return;
-    const started = performance.now();
-    const frame = (now) => {
-      if (!playing) return;
-      time = Math.max(0, Math.min(1, (now - started) / 1000 / SECONDS)); // a frame may have begun before the click
-      clock.value = time;
-      if (time === 1) play.click();
-      draw();
-      if (playing) requestAnimationFrame(frame);
-    };
-    requestAnimationFrame(frame);
+  const play = player(kit, [say("From noise to data"), say("Stop")], SECONDS, (share) => {
+    time = share;
+    clock.value = time;
+    draw();
   });
-  const still = matchMedia("(prefers-reduced-motion: reduce)");
-  const obey = () => {
-    play.hidden = still.matches; // the time slider shows the same, at the reader's own pace
-    if (still.matches && playing) play.click();
-  };
-  still.addEventListener("change", obey);
-  obey();
 
   stage.prepend(
     kit.make("p", { class: "hint" }, say("Choose how many steps to take and how, then move the time. Circles: the data's modes. Lines: the way of a few points.")),

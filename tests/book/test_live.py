@@ -204,6 +204,17 @@ def test_bundles_are_taken_out_of_a_notebook(figure):
     assert live.MIME == extension.MIME
 
 
+def test_a_cells_metadata_name_an_explorer_for_its_last_picture():
+    pictures = [{"output_type": "display_data", "data": {"image/png": name}} for name in ("first", "last")]
+    cell = {"cell_type": "code", "source": "", "metadata": {"genimg": {"live": "flow-2d"}}, "outputs": pictures}
+    notebook = {"cells": [cell, {**cell, "metadata": {}, "outputs": [{"data": {"image/png": "another"}}]}]}
+    extension.put_named_in(notebook)
+    assert [extension.MIME in output["data"] for output in pictures] == [False, True]
+    (bundle,) = extension.take_out(notebook)
+    before, _ = extension.element("flow-matching", bundle, 1)
+    assert 'data-kind="flow-2d"' in before
+
+
 def test_settings_cannot_end_their_script(figure):
     (bundle,) = extension.take_out(notebook_of(live.gan_in_the_plane(loss="</script><b>")))
     _, after = extension.element("gan", bundle, 1)

@@ -70,8 +70,8 @@ def main():
                 )
                 starts.append(int(explorer.get_attribute("data-cold-start")))
                 more = page.evaluate(BYTES) - before
-                if kind == "gan-2d":
-                    explorer.get_by_role("button", name="Run", exact=True).click()
+                if kind in ("gan-2d", "flow-2d"):
+                    explorer.locator(".buttons button").first.click()
                     page.wait_for_timeout(4000)
                 else:
                     explorer.locator("input[type='range']").first.focus()

@@ -19,8 +19,10 @@ EXPLORERS = {
     "interpolation": "book/gan.html",
     "gan-2d": "book/gan.html",
     "particles": "book/flow-matching.html",
+    "flow-2d": "book/flow-matching.html",
 }
-WITH_MODELS = [kind for kind in EXPLORERS if kind != "gan-2d"]
+TRAINED_HERE = ("gan-2d", "flow-2d")
+WITH_MODELS = [kind for kind in EXPLORERS if kind not in TRAINED_HERE]
 SMALL_PICTURE = "e => { const c = document.createElement('canvas'); c.width = c.height = 64; " \
     "c.getContext('2d').drawImage(e, 0, 0, 64, 64); return c.toDataURL(); }"  # fmt: skip
 
@@ -390,6 +392,133 @@ def test_training_pauses_out_of_sight_and_draws_seldom_if_asked_to(open_explorer
     page.evaluate("scrollTo(0, 0)")
     page.wait_for_timeout(500)
     assert not game(explorer)["running"]
+
+
+def test_the_flow_in_the_page_learns_and_its_points_go_their_way(open_explorer):
+    page, explorer = open_explorer("flow-2d")
+    stage, at_rest = explorer.locator(".stage"), drawn(explorer)
+    page.wait_for_timeout(500)
+    assert stage.get_attribute("data-steps") == "0" and drawn(explorer) == at_rest
+    assert int(stage.get_attribute("data-near")) < 50
+    explorer.get_by_role("button", name="Train").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".stage[data-left='0']", timeout=120_000)
+    page.wait_for_function("Number(document.querySelector('.stage[data-left]').dataset.time) < 0.9")  # by itself
+    page.wait_for_selector(".stage[data-time='1.00']", timeout=20_000)
+    assert int(stage.get_attribute("data-near")) > 80
+    explorer.get_by_label("Time t").focus()
+    page.keyboard.press("Home")
+    settled(page)
+    assert stage.get_attribute("data-time") == "0.00"
+    assert "% of the points end in a circle" in explorer.locator(".legend").inner_text()
+    explorer.get_by_role("button", name="Reset").click()
+    page.wait_for_selector(".stage[data-left='1500']")
+
+
+def strike(page, canvas, *places):
+    """Draws with the mouse from place to place, each in parts of the map."""
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    at = [(box["x"] + across * box["width"], box["y"] + down * box["height"]) for across, down in places]
+    page.mouse.move(*at[0])
+    page.mouse.down()
+    for place in at[1:]:
+        page.mouse.move(*place, steps=8)
+    page.mouse.up()
+
+
+KEPT = "JSON.parse(localStorage.getItem('images-from-noise.drawing'))"
+
+
+@pytest.mark.parametrize("kind", TRAINED_HERE)
+def test_nothing_is_trained_before_something_is_drawn(open_explorer, kind):
+    page, explorer = open_explorer(kind)
+    train = explorer.locator(".buttons button").first
+    explorer.get_by_label("Data", exact=True).select_option("drawn")
+    settled(page)
+    assert train.is_disabled() and "Nothing is drawn yet" in explorer.locator(".legend").inner_text()
+    canvas = explorer.locator("canvas").first
+    strike(page, canvas, (0.2, 0.2), (0.4, 0.2))
+    settled(page)
+    assert train.is_enabled() and len(page.evaluate(KEPT)) > 10
+    train.click()
+    page.wait_for_function("Number(document.querySelector('.stage[data-near]').dataset.steps) > 10")
+    explorer.get_by_role("button", name="Clear the drawing").click()
+    page.wait_for_timeout(500)
+    stopped = game(explorer)
+    page.wait_for_timeout(500)
+    assert page.evaluate(KEPT) == [] and not stopped["running"] and game(explorer)["steps"] == stopped["steps"]
+    strike(page, canvas, (0.2, 0.2), (0.4, 0.2))
+    page.wait_for_timeout(500)
+    assert game(explorer)["running"], "the reader has let it run: it goes on, on the new drawing"
+
+
+@pytest.mark.parametrize("kind", TRAINED_HERE)
+def test_samples_go_where_the_reader_draws(open_explorer, kind):
+    page, explorer = open_explorer(kind)
+    explorer.get_by_label("Data", exact=True).select_option("drawn")
+    stage = explorer.locator(".stage")
+    strike(page, explorer.locator("canvas").first, (0.8, 0.15), (0.85, 0.15))  # above, at the right
+    settled(page)
+    dots = np.array(page.evaluate(KEPT))
+    assert dots[:, 0].min() > 1.7 and dots[:, 0].max() < 2.2 and np.allclose(dots[:, 1], 2.1, atol=0.05)
+    assert int(stage.get_attribute("data-near")) < 20
+    explorer.get_by_role("button", name="Cure it" if kind == "gan-2d" else "Train").click()
+    page.wait_for_function("Number(document.querySelector('.stage[data-near]').dataset.near) > 50", timeout=120_000)
+
+
+@pytest.mark.parametrize("kind", TRAINED_HERE)
+def test_the_keyboard_draws_and_is_told_where(open_explorer, kind):
+    page, explorer = open_explorer(kind)
+    canvas = explorer.locator("canvas").first
+    assert canvas.get_attribute("role") == "img" and canvas.get_attribute("tabindex") is None
+    explorer.get_by_label("Data", exact=True).select_option("drawn")
+    canvas.focus()
+    page.wait_for_timeout(500)  # it may have scrolled there
+    top = page.evaluate("scrollY")
+    for key in ("ArrowRight", "ArrowRight", "ArrowUp", "Shift+ArrowUp", "Space"):
+        page.keyboard.press(key)
+    assert page.evaluate(KEPT) == [[0.4, 0.24]] and page.evaluate("scrollY") == top
+    page.keyboard.down("Space")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.up("Space")
+    assert page.evaluate(KEPT)[-1] == [0, 0.24] and len(page.evaluate(KEPT)) > 5
+    page.keyboard.press("ArrowDown")
+    page.wait_for_timeout(900)
+    count = len(page.evaluate(KEPT))
+    assert explorer.locator("[role='status']").text_content() == f"{count} dots. Brush at (0.0, 0.0)."
+    assert canvas.get_attribute("role") == "application" and f"{count} dots" in canvas.get_attribute("aria-label")
+
+
+def test_a_drawing_is_kept_without_a_network(open_explorer):
+    page, explorer = open_explorer("flow-2d", width=360)
+    explorer.get_by_label("Data", exact=True).select_option("drawn")
+    canvas = explorer.locator("canvas").first
+    before = fetched(page)
+    strike(page, canvas, (0.5, 0.5), (0.5, 0.9))  # on a phone the map is smaller: the places are the same
+    settled(page)
+    dots = np.array(page.evaluate(KEPT))
+    assert np.allclose(dots[:, 0], 0, atol=0.05) and dots[0, 1] == pytest.approx(0, abs=0.05)
+    assert dots[-1, 1] == pytest.approx(-2.4, abs=0.1)
+    assert fetched(page) == before
+    page.evaluate("scrollTo(0, 0)")
+    page.reload()
+    explorer.scroll_into_view_if_needed()
+    page.wait_for_selector(".explorer[data-kind='flow-2d'][data-state='live']")
+    explorer.get_by_label("Data", exact=True).select_option("drawn")
+    settled(page)
+    assert explorer.get_by_role("button", name="Train").is_enabled()
+    assert f"{len(dots)} dots" in canvas.get_attribute("aria-label")
+
+
+def test_who_wants_less_motion_sees_the_way_by_the_slider_alone(open_explorer):
+    page, explorer = open_explorer("flow-2d", still=True)
+    assert not explorer.get_by_role("button", name="From noise to data").is_visible()
+    explorer.get_by_role("button", name="Train").click()
+    page.wait_for_selector(".stage[data-left='0']", timeout=120_000)
+    page.wait_for_timeout(500)
+    assert explorer.locator(".stage").get_attribute("data-time") == "1.00"
 
 
 def test_models_and_runtime_stay_small():
