@@ -131,7 +131,7 @@ class Words(Latent):
         return of
 
     @torch.no_grad()
-    def sample(
+    def sample(  # type: ignore[override]  # of sentences in place of labels
         self, n: int | None = None, seed: int | None = None, z: Tensor | None = None, steps: int = 10,
         solver: str = "euler", averaged: bool = True, words: Tensor | None = None, guidance: float = 2.0,
     ) -> Tensor:  # fmt: skip
