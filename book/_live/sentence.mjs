@@ -60,12 +60,12 @@ export async function mount(stage, settings, kit) {
     const read = sentenceOf(field.value);
     const { unknown, count, scene } = read;
     const { length } = settings.language;
-    const problems = unknown.map(([word, near]) => say("No word “{0}” here; the nearest is “{1}”.", word, near));
+    const problems = unknown.map(([word, near]) => say("No word '{0}' here; the nearest is '{1}'.", word, near));
     if (count > length) problems.push(say("{0} words that say something; a sentence has at most {1}.", count, length));
     if (!count && !unknown.length) problems.push(say("Nothing is said yet."));
     field.setAttribute("aria-invalid", String(problems.length > 0));
     const fixes = unknown.map(([word, near]) =>
-      kit.button(say("Use “{0}”", near), () => {
+      kit.button(say("Use '{0}'", near), () => {
         field.value = tongue.replaced(field.value, word, near);
         field.focus();
         take();
@@ -109,8 +109,7 @@ export async function mount(stage, settings, kit) {
   const large = kit.screen(shape[2], shape[1], FACTOR, "");
   const before = kit.screen(shape[2], shape[1], SMALL / shape[2], "");
   const { canvas: asked, context } = kit.sheet(SMALL, SMALL, "");
-  const beforeSays = kit.make("figcaption", {}, say("Before: nothing yet"));
-  before.setAttribute("aria-label", say("Before: nothing yet"));
+  const beforeSays = kit.make("figcaption");
   const legend = kit.make("p", { class: "legend" });
 
   /** What the sentence asks for, drawn by its words alone. */
@@ -179,12 +178,13 @@ export async function mount(stage, settings, kit) {
     clock.value = 1;
     if (old && JSON.stringify(described(old)) !== JSON.stringify(described(now))) {
       kit.paint(before, old.picture, shape);
-      const same = say(old.number === now.number ? "same noise" : "other noise");
+      before.parentElement.hidden = false;
+      const same = old.number === now.number ? say("same noise") : say("other noise");
       beforeSays.textContent = say("Before: {0} ({1})", old.text, same);
       before.setAttribute("aria-label", beforeSays.textContent);
     }
     made = { ...now, picture };
-    large.setAttribute("aria-label", say("Picture of “{0}”", now.text));
+    large.setAttribute("aria-label", say("Picture of '{0}'", now.text));
     legend.textContent = shown(now);
     announce(`${say("Drawn: {0}.", now.text)} ${legend.textContent}`);
     stage.dataset.ready = described(now).join("|");
@@ -207,7 +207,7 @@ export async function mount(stage, settings, kit) {
     const i = Math.min(way.length - 2, Math.floor(t * (way.length - 1)));
     const share = t * (way.length - 1) - i;
     kit.paint(large, await at(way[i].map((value, j) => value + share * (way[i + 1][j] - value))), shape);
-    large.setAttribute("aria-label", t < 1 ? say("On the way to “{0}”, at t = {1}", made.text, t.toFixed(2)) : say("Picture of “{0}”", made.text));
+    large.setAttribute("aria-label", t < 1 ? say("On the way to '{0}', at t = {1}", made.text, t.toFixed(2)) : say("Picture of '{0}'", made.text));
     stage.dataset.time = t.toFixed(3);
     if (!playing) announce(say("t = {0}: the noise of the code is {1} % gone.", t.toFixed(2), Math.round(100 * t)));
   });
@@ -281,7 +281,7 @@ export async function mount(stage, settings, kit) {
     kit.make(
       "div",
       { class: "side-by-side" },
-      kit.make("div", { class: "views" }, large, kit.make("div", { class: "small" }, kit.make("figure", {}, asked, kit.make("figcaption", {}, say("Asked for"))), kit.make("figure", {}, before, beforeSays))),
+      kit.make("div", { class: "views" }, large, kit.make("div", { class: "small" }, kit.make("figure", {}, asked, kit.make("figcaption", {}, say("Asked for"))), kit.make("figure", { hidden: true }, before, beforeSays))),
       kit.make("div", {}, clock, stepsRow, guidanceRow, kit.make("div", { class: "buttons" }, swap, other, play), legend),
     ),
   );

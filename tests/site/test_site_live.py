@@ -343,15 +343,15 @@ def test_unknown_words_are_named_and_mended(open_explorer):
     field.fill("a red sqaure left of a <b>blue</b> rong")
     page.wait_for_selector(".stage[data-problem]")
     said = explorer.locator(".problem").inner_text()
-    for word in ("“sqaure”", "“square”", "“rong”", "“ring”"):
+    for word in ("'sqaure'", "'square'", "'rong'", "'ring'"):
         assert word in said
     assert field.get_attribute("aria-invalid") == "true" and explorer.locator(".problem b").count() == 0
     page.wait_for_timeout(900)
-    assert "“sqaure”" in explorer.locator("[role='status']").text_content()
+    assert "'sqaure'" in explorer.locator("[role='status']").text_content()
     assert views(explorer) == at_rest, "words that are not known are drawn"
     field.fill("a green square left of a blue rong")
     page.wait_for_function("!document.querySelector('.stage[data-problem]').dataset.problem.includes('sqaure')")
-    explorer.get_by_role("button", name="Use “ring”").click()
+    explorer.get_by_role("button", name="Use 'ring'").click()
     finished(page, "a green square left of a blue ring")
     assert field.get_attribute("aria-invalid") == "false" and not explorer.locator(".problem").inner_text()
     assert views(explorer)["now"] != at_rest["now"]
