@@ -107,7 +107,7 @@ export async function mount(stage, settings, kit) {
 
   // The pictures.
   const large = kit.screen(shape[2], shape[1], FACTOR, "");
-  const before = kit.screen(shape[2], shape[1], SMALL / shape[2], "");
+  const before = kit.screen(shape[2], shape[1], SMALL / shape[2], say("The picture before"));
   const { canvas: asked, context } = kit.sheet(SMALL, SMALL, "");
   const beforeSays = kit.make("figcaption");
   const legend = kit.make("p", { class: "legend" });

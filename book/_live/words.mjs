@@ -52,6 +52,7 @@ const CHINESE = {
   "{0} words that say something; a sentence has at most {1}.": "有 {0} 个有意义的词；一个句子最多有 {1} 个。",
   "Nothing is said yet.": "还什么都没有说。",
   "Use '{0}'": "改用“{0}”",
+  "The picture before": "之前的图像",
   "Before: {0} ({1})": "之前：{0}（{1}）",
   "same noise": "同样的噪声",
   "other noise": "别的噪声",
