@@ -95,10 +95,12 @@ export async function mount(stage, settings, kit) {
   }
 
   let pause;
-  field.addEventListener("input", () => {
+  const soon = () => {
     clearTimeout(pause);
     pause = setTimeout(take, PAUSE);
-  });
+  };
+  field.addEventListener("input", (event) => event.isComposing || soon()); // letters that will be Chinese are no words
+  field.addEventListener("compositionend", soon);
   field.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.isComposing) return;
     clearTimeout(pause);

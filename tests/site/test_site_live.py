@@ -360,6 +360,23 @@ def test_unknown_words_are_named_and_mended(open_explorer):
     assert "at most 6" in explorer.locator(".problem").inner_text()
 
 
+def test_letters_on_their_way_to_chinese_are_not_read(open_explorer):
+    """An input method writes the sounds first, and says when they have become words."""
+    page, explorer = open_explorer("sentence")
+    field, write = (
+        explorer.get_by_role("textbox", name="Sentence"),
+        """(e, [text, composing]) => {
+        e.value = text;
+        e.dispatchEvent(new InputEvent("input", { isComposing: composing }));
+        if (!composing) e.dispatchEvent(new CompositionEvent("compositionend")); }""",
+    )
+    field.evaluate(write, ["lü'se fang'kuai", True])
+    page.wait_for_timeout(600)
+    assert not explorer.locator(".problem").inner_text()
+    field.evaluate(write, ["绿色方块在蓝色圆环的左边", False])
+    finished(page, "绿色方块在蓝色圆环的左边")
+
+
 def test_part_of_a_sentence_is_drawn_and_called_one(open_explorer):
     page, explorer = open_explorer("sentence")
     legend = explorer.locator(".legend")
