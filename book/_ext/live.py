@@ -28,6 +28,8 @@ from genimg.system.errors import RunError
 MIME = "application/vnd.genimg.live+json"
 SOURCES = executed.ROOT / "book" / "_live"
 INSTALLED = executed.ROOT / "_build" / "live"
+#: Bytes that every explorer loads, whatever its models: onnxruntime-web, packed.
+RUNTIME = 3_750_000
 NAMES = {
     "latent-map": "map of the latent space",
     "sliders": "latents by hand",
@@ -35,6 +37,7 @@ NAMES = {
     "gan-2d": "a GAN that trains here",
     "flow-2d": "a flow that trains here",
     "particles": "from noise to data",
+    "sentence": "a sentence becomes a picture",
 }
 
 
@@ -55,13 +58,15 @@ def file_name(chapter, model, data):
 def element(chapter, bundle, number, say=words.filled):
     """The explorer's HTML in the language that `say` speaks, what stands before the poster and what after."""
     kind = bundle["kind"]
-    models = {name: file_name(chapter, name, base64.b64decode(data)) for name, data in bundle["models"].items()}
+    contents = {name: base64.b64decode(data) for name, data in bundle["models"].items()}
+    models = {name: file_name(chapter, name, data) for name, data in contents.items()}
+    megabytes = round((RUNTIME + sum(map(len, contents.values()))) / 1e6)
     settings = {**bundle["settings"], "models": models, "examples": bundle["examples"]}
     if "latents" in settings:
         settings["latents"] = [[say(name), place] for name, place in settings["latents"]]
     as_json = json.dumps(settings, separators=(",", ":")).replace("<", "\\u003c")  # so that no tag can end the script
     label = html.escape(say("Live model: {0}", say(NAMES[kind])))
-    before = f'<div class="explorer" data-kind="{kind}" id="live-{number}">'
+    before = f'<div class="explorer" data-kind="{kind}" data-megabytes="{megabytes}" id="live-{number}">'
     after = (
         f'<div class="stage" role="group" aria-label="{label}"></div>'
         f'<script type="application/json">{as_json}</script></div>'

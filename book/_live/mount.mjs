@@ -19,7 +19,7 @@ const near = new IntersectionObserver(
 
 function offer(explorer) {
   const button = document.createElement("button");
-  button.textContent = say("Bring the figure to life (loads 4 MB)");
+  button.textContent = say("Bring the figure to life (loads {0} MB)", explorer.dataset.megabytes);
   button.addEventListener("click", async () => {
     button.disabled = true;
     button.textContent = say("Loading");

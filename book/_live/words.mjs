@@ -1,7 +1,7 @@
 // The words of the explorers in both languages: the English stands where it is used, the Chinese here.
 
 const CHINESE = {
-  "Bring the figure to life (loads 4 MB)": "让这幅图活起来（需载入 4 MB）",
+  "Bring the figure to life (loads {0} MB)": "让这幅图活起来（需载入 {0} MB）",
   Loading: "正在载入",
   "The live model could not be started here. The figure above shows the same model.":
     "活的模型在这里无法启动。上面的图显示的是同一个模型。",
@@ -63,6 +63,37 @@ const CHINESE = {
   "The loss over the steps. {0}": "损失随步数的变化。{0}",
   "Train the velocity, then move the time. Dots: points on their way, coloured by where in the noise they start. Short lines: the velocity, from the thick end on. Circles: the data's clusters, three deviations wide.":
     "训练速度场，然后移动时间。点：途中的点，按它们在噪声中的起点着色。短线：速度，从粗的一端起。圆圈：数据的簇，半径为三个标准差。",
+  // sentence
+  Sentence: "句子",
+  "First colour": "第一个颜色",
+  "First shape": "第一个形状",
+  "Where it lies": "它在哪里",
+  "Second colour": "第二个颜色",
+  "Second shape": "第二个形状",
+  "No word '{0}' here; the nearest is '{1}'.": "这里没有词“{0}”；最接近的是“{1}”。",
+  "{0} words that say something; a sentence has at most {1}.": "有 {0} 个有意义的词；一个句子最多有 {1} 个。",
+  "Nothing is said yet.": "还什么都没有说。",
+  "Use '{0}'": "改用“{0}”",
+  "The picture before": "之前的图像",
+  "Before: {0} ({1})": "之前：{0}（{1}）",
+  "same noise": "同样的噪声",
+  "other noise": "别的噪声",
+  "Asked for": "所要求的",
+  "Drawing of what is asked for: {0}": "所要求的内容的示意图：{0}",
+  "Picture of '{0}'": "“{0}”的图像",
+  "Drawn: {0}.": "画好了：{0}。",
+  "On the way to '{0}', at t = {1}": "在通往“{0}”的路上，t = {1}",
+  "Noise {0}, {1} evaluations of the network, guidance {2}.": "噪声 {0}，网络计算了 {1} 次，引导强度 {2}。",
+  "That is not a whole sentence: training never showed one like it.": "这不是一个完整的句子：训练从未出现过这样的。",
+  "Training never showed this sentence.": "训练从未出现过这个句子。",
+  "Training showed this sentence, with other pictures.": "训练出现过这个句子，配的是别的图像。",
+  "t = {0}: the noise of the code is {1} % gone.": "t = {0}：编码里的噪声已去掉 {1} %。",
+  Guidance: "引导强度",
+  "Other noise": "换一份噪声",
+  "Same noise, other word": "噪声不变，换一个词",
+  "From noise to picture": "从噪声到图像",
+  "Write what to draw, in English or Chinese, or choose its words. The noise stays until you ask for another.":
+    "用中文或英文写出要画什么，或者选词。噪声保持不变，直到你要求换一份。",
   // gan-2d
   loss: "损失",
   clusters: "簇",

@@ -16,9 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from genimg.book.zh import figures
-from genimg.models.export import Pictures, onnx_bytes
+from genimg.data import scenes, sentences
+from genimg.models.export import OfCode, Pictures, ToldVelocity, halved, onnx_bytes, rounded
+from genimg.models.flow import guided
 from genimg.models.gan import GAN
+from genimg.models.ode import carry
 from genimg.models.vae import VAE
+from genimg.models.words import Words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,7 +74,7 @@ def wanted() -> bool:
 
 def live(
     kind: str, settings: dict[str, Any], models: dict[str, tuple[nn.Module, dict[str, Tensor]]] | None = None,
-    figure: "Figure | None" = None,
+    figure: "Figure | None" = None, half: bool = False,
 ) -> Live:  # fmt: skip
     """A `Live` of the figure drawn last, with its models exported where they are wanted.
 
@@ -80,6 +84,7 @@ def live(
         models: name -> (module, inputs): a module and a dict of example inputs, name -> tensor (N, ...), in the order
             of the module's arguments. The first axis of each may have any length in the browser.
         figure: a matplotlib figure; None takes the current one. It is closed: it is shown once, as the poster.
+        half: the page loads the weights as float16, half as large; those of the modules are rounded to them.
 
     Raises:
         ValueError: no figure is open.
@@ -88,12 +93,13 @@ def live(
     poster, size, chinese = _picture_of(figure)
     exported, examples = {}, []
     for name, (module, inputs) in (models or {}).items() if wanted() else ():
-        module = module.eval()
+        module = rounded(module.eval()) if half else module.eval()
         inputs = {key: value.detach().cpu().float() for key, value in inputs.items()}
         try:
-            exported[name] = onnx_bytes(module, inputs)
+            onnx = onnx_bytes(module, inputs)
         except ImportError as error:
             raise RuntimeError(f"{error}, or unset GENIMG_LIVE") from error
+        exported[name] = halved(onnx) if half else onnx
         with torch.no_grad():
             output = module(*inputs.values())
         as_lists = {key: value.tolist() for key, value in inputs.items()}
@@ -190,6 +196,54 @@ def particles(
         "reach": reach,
     }
     return live("particles", settings, {"velocity": (velocity, {"x": noise[:16], "t": t[:16]})})
+
+
+@torch.no_grad()
+def sentence(model: Words, text: str, z: Tensor, steps: int = 20, solver: str = "euler", guidance: float = 2.0) -> Live:
+    """Explorer: the reader writes a sentence, and the picture forms from noise.
+
+    Args:
+        model: a trained model, of the vocabulary of `sentences`.
+        text: the sentence to start from, one of those that `sentences.say` gives.
+        z: noises to start from, (N, code) with N of at least 2; then the page draws others.
+        steps, solver, guidance: as `Words.sample` has them; where the sliders stand at first, but for the solver.
+
+    Raises:
+        ValueError: a sentence that cannot be read, or as `live`.
+    """
+    velocity, decoder = rounded(ToldVelocity(model)), rounded(OfCode(model))
+    x = torch.tensor(_rounded(z)).unflatten(1, model.places)
+    words = sentences.encode(text).float().expand(len(x), -1)
+
+    def told(x: Tensor, t: Tensor) -> Tensor:
+        return guided(velocity(x, t, words), velocity(x, t, torch.zeros_like(words)), guidance)
+
+    code = carry(told, x, steps, solver)[:2]  # what the page has to come to as well
+    every = scenes.all_words(same=True)
+    asked, upright = scenes.layout(every)
+    unseen = scenes.is_held_out(every) | (asked[:, 0] == asked[:, 1])
+    settings = {
+        "shape": _shape(decoder, code),
+        "places": list(model.places),
+        "noise": _rounded(z),
+        "text": text,
+        "steps": steps,
+        "solver": solver,
+        "guidance": guidance,
+        "language": {
+            "words": sentences.WORDS,
+            "phrasings": sentences.PHRASINGS,
+            "relations": {name: sentences.relations(name) for name in sentences.WORDS},
+            "silent": sorted(set().union(*sentences.SILENT.values())),
+            "length": sentences.LENGTH,
+        },
+        "scene": {"hues": list(scenes.COLOURS.values()), "apart": scenes.APART, "radius": scenes.RANGES["radius"]},
+        "unseen": sorted({tuple(row) for row in torch.cat([asked, upright[:, None]], 1)[unseen].tolist()}),
+    }
+    t = torch.tensor([0.0, 0.75])
+    inputs = {"x": x[:2], "t": t, "words": torch.stack([words[0], torch.zeros_like(words[0])])}
+    models = {"velocity": (velocity, inputs), "decoder": (decoder, {"code": code})}
+    return live("sentence", settings, models, half=True)
 
 
 #: What a reader of the plane's GAN may choose, and so what `gan_in_the_plane` may set: the loss, the weights of the

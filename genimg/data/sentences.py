@@ -43,10 +43,16 @@ class UnknownWord(ValueError):
     """A word that is not in the vocabulary; the message names it and the nearest that is."""
 
 
+def relations(language: str) -> list[str]:
+    """What a sentence calls the relations, in their order."""
+    told = WORDS[language][2]
+    return [f"{word} of" if language == "en" and i < 2 else word for i, word in enumerate(told)]
+
+
 def say(kind: list[int], colour: list[int], relation: int, language: str = "en", phrasing: int = 0) -> str:
     """The sentence for two kinds, two colours and a relation."""
-    kinds, colours, relations = WORDS[language]
-    told = [r + " of" if language == "en" and i < 2 else r for i, r in enumerate(relations)]
+    kinds, colours, _ = WORDS[language]
+    told = relations(language)
     return PHRASINGS[language][phrasing].format(
         a=colours[colour[0]], b=kinds[kind[0]], r=told[relation], o=told[_OPPOSITE[relation]], c=colours[colour[1]],
         d=kinds[kind[1]],

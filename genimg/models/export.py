@@ -9,7 +9,9 @@ from torch import Tensor, nn
 
 from genimg.models.flow import Flow
 from genimg.models.gan import GAN
+from genimg.models.latent import Latent
 from genimg.models.vae import VAE
+from genimg.models.words import Words
 
 #: Weights of at least so many numbers are kept as float16 by `halved`, the others as they are.
 LARGE = 256
@@ -56,6 +58,35 @@ class Velocity(nn.Module):
         return self.net(x, t, self.label)
 
 
+class ToldVelocity(nn.Module):
+    """(x (N, z_dim, side, side), t (N,), words (N, L)) -> the averaged velocity of codes told sentences: a copy of its
+    network, on the processor. The numbers of words are floats, as pages know no others; 0 is no word."""
+
+    def __init__(self, model: Words) -> None:
+        super().__init__()
+        self.net = copy.deepcopy(model.network("velocity")).cpu().eval().requires_grad_(False)
+
+    def forward(self, x: Tensor, t: Tensor, words: Tensor) -> Tensor:
+        return self.net(x, t, words.round().long())
+
+
+class OfCode(nn.Module):
+    """Where the flow ends (N, z_dim, side, side) -> the picture of that code, (N, C, H, W) in [-1, 1]: a copy of the
+    averaged decoder, on the processor."""
+
+    shift: Tensor
+    deviation: Tensor
+
+    def __init__(self, model: Latent) -> None:
+        super().__init__()
+        self.net = copy.deepcopy(model.network("decoder")).cpu().eval().requires_grad_(False)
+        self.register_buffer("shift", model.shift.detach().cpu().clone())
+        self.register_buffer("deviation", model.deviation.detach().cpu().clone())
+
+    def forward(self, code: Tensor) -> Tensor:
+        return torch.tanh(self.net(code * self.deviation + self.shift))
+
+
 def onnx_bytes(module: nn.Module, inputs: dict[str, Tensor]) -> bytes:
     """A module in ONNX, without the paths and stack traces that the exporter notes down.
 
@@ -100,6 +131,15 @@ def onnx_bytes(module: nn.Module, inputs: dict[str, Tensor]) -> bytes:
                 del part.metadata_props[:]
                 part.doc_string = ""
     return proto.SerializeToString()
+
+
+@torch.no_grad()
+def rounded(module: nn.Module) -> nn.Module:
+    """The module, its weights rounded in place to what `halved` keeps of them."""
+    for weights in module.parameters():
+        if weights.ndim >= 2 and weights.numel() >= LARGE:
+            weights.copy_(weights.half().float())
+    return module
 
 
 def halved(model: bytes) -> bytes:

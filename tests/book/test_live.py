@@ -15,7 +15,9 @@ from torch import nn
 
 import genimg
 from genimg import gan, live, vae
+from genimg.data import scenes, sentences
 from genimg.models.model import start_averages
+from genimg.models.words import Words
 from genimg.system import browser
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "book" / "_ext"))
@@ -57,6 +59,19 @@ def small_gan():
     model.calibrate()
     model.generator.train()
     model.generator(torch.randn(64, 5))
+    return model
+
+
+def small_words():
+    """Its averaged weights differ from the raw ones, its codes have been moved and scaled, and it hears words."""
+    torch.manual_seed(0)
+    model = prepared(Words(len(sentences.VOCABULARY), sentences.LENGTH, width=8, flow_width=32, blocks=2))
+    with torch.no_grad():
+        for part in model.average.values():
+            for weights in part.parameters():
+                weights.add_(0.2 * torch.randn_like(weights))
+        model.shift.fill_(0.3)
+        model.deviation.fill_(1.7)
     return model
 
 
@@ -168,6 +183,53 @@ def test_sliders_name_latents(figure):
 def test_a_map_needs_a_plane(figure):
     with pytest.raises(ValueError, match="z_dim 2"):
         live.latent_map(small_vae(z_dim=3), torch.randn(7, 2), torch.arange(7))
+
+
+def test_a_sentence_has_the_velocity_and_the_decoder_of_its_model(figure):
+    """The page keeps weights as float16; the example is what comes of those, and close to what the model draws."""
+    model, text = small_words(), "a red square left of a blue ring"
+    z = torch.randn(2, model.code)
+    made = live.sentence(model, text, z, steps=6, guidance=1.5)
+    given = {example["model"]: example for example in made.examples}
+    inputs = given["velocity"]["inputs"]
+    told = run(made.models["velocity"], **inputs)
+    assert np.allclose(told, given["velocity"]["output"], atol=1e-4)
+    x, t = torch.tensor(inputs["x"]), torch.tensor(inputs["t"])
+    for row, words in enumerate((sentences.encode(text), torch.zeros(sentences.LENGTH).long())):
+        expected = model.network("velocity")(x, t, words.expand(2, -1))[row].detach().numpy()
+        assert np.abs(told[row] - expected).max() < 5e-2 < np.abs(expected).max()
+    picture = run(made.models["decoder"], code=given["decoder"]["inputs"]["code"])
+    assert np.allclose(picture, given["decoder"]["output"], atol=1e-4)
+    drawn = model.sample(z=z, words=sentences.encode(text), steps=6, guidance=1.5).numpy()
+    others = model.sample(z=z, words=sentences.encode("a blue ring above a red square"), steps=6, guidance=1.5).numpy()
+    assert np.abs(picture - drawn).max() < 0.1 * np.abs(others - drawn).max()
+    for name in ("velocity", "decoder"):
+        assert (
+            len(made.models[name]) < 3 * sum(weights.numel() for weights in model.network(name).parameters()) + 50_000
+        )
+    json.dumps(made.settings, allow_nan=False)
+
+
+def test_exporting_a_sentence_leaves_its_model_as_it_was(figure):
+    model = small_words()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    live.sentence(model, "a red square left of a blue ring", torch.randn(2, model.code), steps=1)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+
+
+def test_sentences_that_training_never_showed_are_named_to_the_page(figure, monkeypatch):
+    monkeypatch.delenv("GENIMG_LIVE")
+    model = small_words()
+    settings = live.sentence(model, "红色方块在蓝色圆环的左边", torch.randn(2, model.code), steps=1).settings
+    unseen, every = set(settings["unseen"]), scenes.all_words()
+    held_out = scenes.rows(every, scenes.is_held_out(every))
+    for words, is_unseen in ((held_out, True), (sentences.training_words(), False)):
+        both, upright = scenes.layout(words)
+        for layout in zip(*both.T.tolist(), upright.tolist(), strict=True):
+            assert (layout in unseen) == is_unseen
+    assert (5, 5, 0) in unseen, "two equal shapes"
+    with pytest.raises(sentences.UnknownWord):
+        live.sentence(model, "a purple square", torch.randn(2, model.code))
 
 
 def test_controls_that_the_page_does_not_have_are_named(figure):

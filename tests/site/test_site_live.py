@@ -20,6 +20,7 @@ EXPLORERS = {
     "gan-2d": "book/gan.html",
     "particles": "book/flow-matching.html",
     "flow-2d": "book/flow-matching.html",
+    "sentence": "book/words.html",
 }
 TRAINED_HERE = ("gan-2d", "flow-2d")
 WITH_MODELS = [kind for kind in EXPLORERS if kind not in TRAINED_HERE]
@@ -31,8 +32,8 @@ SMALL_PICTURE = "e => { const c = document.createElement('canvas'); c.width = c.
 def open_explorer(visit):  # noqa: F811
     """Scrolls to an explorer and waits until it lives; returns page and element."""
 
-    def open_(kind, width=1440, scheme="light", still=False):
-        page = visit(EXPLORERS[kind], width, scheme)
+    def open_(kind, width=1440, scheme="light", still=False, edition=""):
+        page = visit(edition + EXPLORERS[kind], width, scheme)
         if still:
             page.emulate_media(reduced_motion="reduce")
         explorer = page.locator(f".explorer[data-kind='{kind}']")
@@ -260,10 +261,10 @@ def test_steps_and_method_are_those_of_the_chapter(open_explorer):
     assert np.abs(follow("heun", 8) - heun).max() < 1e-3
 
 
-@pytest.mark.parametrize("kind", ["interpolation", "particles"])
+@pytest.mark.parametrize("kind", ["interpolation", "particles", "sentence"])
 def test_motion_starts_when_asked_for_and_obeys_the_reader(open_explorer, kind):
     page, explorer = open_explorer(kind)
-    name = {"interpolation": "Walk", "particles": "From noise to data"}[kind]
+    name = {"interpolation": "Walk", "particles": "From noise to data", "sentence": "From noise to picture"}[kind]
     at_rest = drawn(explorer)
     page.wait_for_timeout(400)
     assert drawn(explorer) == at_rest, "it moves without being asked"
@@ -290,6 +291,183 @@ def test_explorers_fit_a_phone(open_explorer, kind, scheme):
         if part.is_visible():
             inner = part.bounding_box()
             assert inner["x"] >= box["x"] - 1 and inner["x"] + inner["width"] <= box["x"] + box["width"] + 1
+
+
+DONE = """([text, number]) => {
+             const [said, , , noise] = document.querySelector("[data-kind='sentence'] .stage").dataset.ready.split("|");
+             return said === text && (!number || noise === String(number)); }"""
+
+
+def finished(page, text, number=None):
+    """Waits until the picture of a sentence is there."""
+    page.wait_for_function(DONE, arg=[text, number], timeout=20_000)
+
+
+def views(explorer):
+    """What the large canvas, the drawing of what is asked for, and the picture before show."""
+    return dict(zip(("now", "asked", "before"), drawn(explorer), strict=True))
+
+
+def test_a_sentence_comes_to_torchs_picture(open_explorer):
+    """Words, guidance and solver in the page: the code and the picture are those that torch came to."""
+    _, explorer = open_explorer("sentence")
+    (example,) = (one for one in settings_of(explorer)["examples"] if one["model"] == "decoder")
+    code, picture = explorer.evaluate("e => [e.api.code(), e.api.picture()]")
+    assert np.abs(np.asarray(code) - np.ravel(example["inputs"]["code"][0])).max() < 1e-2
+    assert np.abs(np.asarray(picture) - np.ravel(example["output"][0])).max() < 1e-2
+    assert np.abs(np.ravel(example["output"][0]) - np.ravel(example["output"][1])).max() > 0.1
+
+
+def test_a_written_sentence_is_drawn_from_the_same_noise(open_explorer):
+    page, explorer = open_explorer("sentence")
+    first = views(explorer)
+    field = explorer.get_by_role("textbox", name="Sentence")
+    field.click()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("A green triangle above a blue ring")  # no Enter: a pause is enough
+    finished(page, "A green triangle above a blue ring", 1)
+    second = views(explorer)
+    assert second["now"] != first["now"] and second["asked"] != first["asked"]
+    assert second["before"] == first["now"]
+    labels = [box.locator("select").evaluate("e => e.selectedOptions[0].textContent") for box in
+              explorer.locator(".slots > *").all()]  # fmt: skip
+    assert labels == ["green", "triangle", "above", "blue", "ring"]
+    assert "A green triangle above a blue ring" in explorer.locator("canvas").first.get_attribute("aria-label")
+    field.fill("绿色三角在蓝色圆环的上面")
+    finished(page, "绿色三角在蓝色圆环的上面", 1)
+    assert explorer.get_by_label("First shape").evaluate("e => e.selectedOptions[0].textContent") == "三角"
+    assert views(explorer)["asked"] == second["asked"]
+
+
+def test_unknown_words_are_named_and_mended(open_explorer):
+    page, explorer = open_explorer("sentence")
+    at_rest, field = views(explorer), explorer.get_by_role("textbox", name="Sentence")
+    field.fill("a red sqaure left of a <b>blue</b> rong")
+    page.wait_for_selector(".stage[data-problem]")
+    said = explorer.locator(".problem").inner_text()
+    for word in ("'sqaure'", "'square'", "'rong'", "'ring'"):
+        assert word in said
+    assert field.get_attribute("aria-invalid") == "true" and explorer.locator(".problem b").count() == 0
+    page.wait_for_timeout(900)
+    assert "'sqaure'" in explorer.locator("[role='status']").text_content()
+    assert views(explorer) == at_rest, "words that are not known are drawn"
+    field.fill("a green square left of a blue rong")
+    page.wait_for_function("!document.querySelector('.stage[data-problem]').dataset.problem.includes('sqaure')")
+    explorer.get_by_role("button", name="Use 'ring'").click()
+    finished(page, "a green square left of a blue ring")
+    assert field.get_attribute("aria-invalid") == "false" and not explorer.locator(".problem").inner_text()
+    assert views(explorer)["now"] != at_rest["now"]
+    field.fill("a red square left of a blue ring and a red square")
+    page.wait_for_selector(".stage[data-problem]")
+    assert "at most 6" in explorer.locator(".problem").inner_text()
+
+
+def test_letters_on_their_way_to_chinese_are_not_read(open_explorer):
+    """An input method writes the sounds first, and says when they have become words."""
+    page, explorer = open_explorer("sentence")
+    field, write = (
+        explorer.get_by_role("textbox", name="Sentence"),
+        """(e, [text, composing]) => {
+        e.value = text;
+        e.dispatchEvent(new InputEvent("input", { isComposing: composing }));
+        if (!composing) e.dispatchEvent(new CompositionEvent("compositionend")); }""",
+    )
+    field.evaluate(write, ["lü'se fang'kuai", True])
+    page.wait_for_timeout(600)
+    assert not explorer.locator(".problem").inner_text()
+    field.evaluate(write, ["绿色方块在蓝色圆环的左边", False])
+    finished(page, "绿色方块在蓝色圆环的左边")
+
+
+def test_part_of_a_sentence_is_drawn_and_called_one(open_explorer):
+    page, explorer = open_explorer("sentence")
+    legend = explorer.locator(".legend")
+    assert "whole sentence" not in legend.inner_text()
+    explorer.get_by_role("textbox", name="Sentence").fill("red ring")
+    finished(page, "red ring")
+    assert "not a whole sentence" in legend.inner_text()
+    assert not explorer.get_by_text("Asked for").is_visible()
+
+
+def test_words_are_chosen_by_the_keyboard_and_noise_by_a_button(open_explorer):
+    page, explorer = open_explorer("sentence")
+    first, field = views(explorer), explorer.get_by_role("textbox", name="Sentence")
+    words = field.input_value().split()
+    explorer.get_by_label("First colour").focus()
+    page.keyboard.press("ArrowDown")
+    page.wait_for_function("before => document.querySelector('.sentence input').value !== before", arg=" ".join(words))
+    changed = field.input_value().split()
+    assert sum(a != b for a, b in zip(words, changed, strict=True)) == 1 and words[1] != changed[1]
+    finished(page, " ".join(changed), 1)
+    second = views(explorer)
+    assert second["now"] != first["now"] and second["before"] == first["now"]
+    explorer.get_by_role("button", name="Other noise").focus()
+    page.keyboard.press("Enter")
+    finished(page, " ".join(changed), 2)
+    third = views(explorer)
+    assert third["now"] != second["now"] and third["before"] == second["now"] and third["asked"] == second["asked"]
+    seen = [third["now"]]
+    for number in range(3, 7):  # past the noises that the page brings
+        page.keyboard.press("Enter")
+        finished(page, " ".join(changed), number)
+        seen.append(views(explorer)["now"])
+    assert len(set(seen)) == len(seen)
+    explorer.get_by_role("button", name="Same noise, other word").click()
+    page.wait_for_function("before => document.querySelector('.sentence input').value !== before",
+                           arg=" ".join(changed))  # fmt: skip
+    finished(page, field.input_value(), 6)
+    assert views(explorer)["now"] != seen[-1]
+
+
+def test_without_guidance_of_words_no_sentence_is_heard(open_explorer):
+    """At guidance 0 the velocity is that of no sentence: all sentences give one picture."""
+    page, explorer = open_explorer("sentence")
+    explorer.get_by_label("Guidance").focus()
+    page.keyboard.press("Home")
+    page.wait_for_function("document.querySelector('.explorer .stage').dataset.ready.split('|')[2] === '0'")
+    deaf = views(explorer)["now"]
+    field = explorer.get_by_role("textbox", name="Sentence")
+    field.fill("a yellow ring above a green square")
+    finished(page, field.input_value())
+    assert views(explorer)["now"] == deaf
+    explorer.get_by_label("Guidance").focus()
+    page.keyboard.press("End")
+    page.wait_for_function("document.querySelector('.explorer .stage').dataset.ready.split('|')[2] === '6'")
+    assert views(explorer)["now"] != deaf
+
+
+COUNT = """(() => { const put = CanvasRenderingContext2D.prototype.putImageData; window.paints = 0;
+             CanvasRenderingContext2D.prototype.putImageData = function (...given) {
+               paints += 1; return put.apply(this, given); }; })()"""
+
+
+@pytest.mark.parametrize("still", [False, True])
+def test_a_picture_forms_step_by_step_unless_the_reader_wants_it_still(open_explorer, still):
+    page, explorer = open_explorer("sentence", still=still)
+    page.evaluate(COUNT)
+    steps = int(explorer.locator(".control", has_text="Steps").locator("output").inner_text())
+    explorer.get_by_role("textbox", name="Sentence").fill("a yellow ring above a green square")
+    finished(page, "a yellow ring above a green square")
+    paints = page.evaluate("paints")
+    assert paints == 2 if still else paints > steps  # the picture and the one before, or all the way
+    explorer.get_by_label("Time t").focus()
+    before = views(explorer)["now"]
+    page.keyboard.press("Home")
+    settled(page)
+    assert views(explorer)["now"] != before, "the way can be looked at by hand"
+
+
+def test_the_chinese_page_speaks_and_starts_in_chinese(open_explorer):
+    page, explorer = open_explorer("sentence", edition="zh/")
+    field = explorer.get_by_role("textbox", name="句子")
+    english, chinese = r"[A-Za-z]{2,}", r"[\u4e00-\u9fff]"
+    assert re.search(chinese, field.input_value()) and not re.search(english, field.input_value())
+    assert not re.search(english, explorer.locator(".stage").inner_text())
+    field.fill("紫色方块在蓝色圆环的左边")
+    page.wait_for_selector(".stage[data-problem]")
+    assert "“紫色”" in explorer.locator(".problem").inner_text()
+    field.fill("a red ring below a blue square")
+    finished(page, "a red ring below a blue square")
 
 
 def game(explorer):
@@ -526,5 +704,7 @@ def test_models_and_runtime_stay_small():
     sizes = {path.name: path.stat().st_size for path in live.rglob("*") if path.is_file()}
     assert sizes["ort-wasm-simd-threaded.wasm.gz"] < 4e6
     models = {name: size for name, size in sizes.items() if name.endswith(".onnx")}
-    assert len(models) == 7
-    assert max(models.values()) < 1e6
+    assert len(models) == 9
+    told = sum(size for name, size in models.items() if name.startswith("words-"))
+    assert 1e6 < told < 2e6, "a sentence's picture costs what the page says"
+    assert max(size for name, size in models.items() if not name.startswith("words-")) < 1e6
