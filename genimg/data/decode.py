@@ -1,4 +1,4 @@
-"""One picture file of any kind and in any state, as uint8 (1, 3 or 4, size, size)."""
+"""One picture file of any kind and in any state, as uint8 (1, 3 or 4, height, width)."""
 
 import functools
 import logging
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from genimg.data import depth
 from genimg.data.depth import Deep
+from genimg.data.images import Size, sides
 from genimg.system.errors import DataError, reason, shown
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ FORMATS = (
     "PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "HEIF", "QOI", "PSD", "ICO", "DDS"
 )  # fmt: skip
 
-#: How a picture that is not square becomes one; see `decode`.
+#: How a picture of other proportions comes to those that are asked for; see `decode`.
 FITS = ("crop", "pad")
 
 #: Larger ones are refused, since a small file can claim to be a picture that fills the memory.
@@ -88,17 +89,18 @@ def is_picture(file: str | os.PathLike[str]) -> bool:
 
 
 def decode(
-    file: str | os.PathLike[str], size: int, background: str = "white", fit: str = "crop", channels: int = 3,
+    file: str | os.PathLike[str], size: Size, background: str = "white", fit: str = "crop", channels: int = 3,
     white: float | None = None,
 ) -> Tensor:  # fmt: skip
-    """One file as uint8 (channels, size, size).
+    """One file as uint8 (channels, height, width).
 
     Turned as its EXIF data say; transparency put on the background, or kept; more than 8 bits a value scaled to 8; of
     several frames the first. Colour profiles are not applied.
 
     Args:
+        size: width and height in pixels, or (height, width).
         background: a colour that Pillow knows by name, or #rrggbb.
-        fit: "crop" takes the centre square; "pad" keeps all of the picture, with the background beside it.
+        fit: "crop" takes the centre of these proportions; "pad" keeps all of a picture, the background beside it.
         channels: 3, or 1 for its lightness; 4 keeps what is transparent: the fourth is opacity, by which the three
             colours have been multiplied, so that what cannot be seen is black and mixes with nothing.
         white: the value that is white, of pictures of more than 8 bits; None takes what `depth.white_of` does.
@@ -114,7 +116,7 @@ def decode(
 
 
 def read(
-    file: str | os.PathLike[str], size: int, background: str, fit: str, channels: int, white: float | None
+    file: str | os.PathLike[str], size: Size, background: str, fit: str, channels: int, white: float | None
 ) -> Tensor | Deep:
     """`decode`; without `white`, of a picture of more than 8 bits a value only how far its values go."""
     colour = rgb(background)
@@ -123,7 +125,7 @@ def read(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of oddities that change nothing here
-            found = _square(file, size, None if channels == 4 else colour, fit, white)
+            found = _opened_and_fitted(file, sides(size), None if channels == 4 else colour, fit, white)
             if isinstance(found, Deep):
                 return found
             pixels = np.array(found.convert("L") if channels == 1 else found)
@@ -132,7 +134,7 @@ def read(
             f"{shown(file)} cannot be read as a picture ({reason(error, file)}); repair or remove it, or leave out "
             f"what cannot be read with skip_bad=True (--skip-bad)"
         ) from error
-    return torch.from_numpy(pixels).view(size, size, channels).permute(2, 0, 1).contiguous()  # (C, S, S)
+    return torch.from_numpy(pixels).view(*sides(size), channels).permute(2, 0, 1).contiguous()  # (C, H, W)
 
 
 @contextmanager
@@ -163,14 +165,14 @@ def opened(file: str | os.PathLike[str]) -> Iterator["ImageFile.ImageFile"]:
         yield picture
 
 
-def _square(
-    file: str | os.PathLike[str], size: int, colour: tuple[int, ...] | None, fit: str, white: float | None
+def _opened_and_fitted(
+    file: str | os.PathLike[str], size: tuple[int, int], colour: tuple[int, ...] | None, fit: str, white: float | None
 ) -> "Image.Image | Deep":
     with opened(file) as picture:
         n = picture.width * picture.height
         with _one_large if n > LARGE else nullcontext():
             if n <= (MOST_OF_JPEG if picture.format in ("JPEG", "MPO") else MOST_PIXELS):
-                picture.draft(None, (2 * size, 2 * size))  # JPEG decodes large pictures at a fraction of the size
+                picture.draft(None, (2 * max(size),) * 2)  # JPEG decodes large pictures at a fraction of the size
             if picture.width * picture.height > MOST_PIXELS:
                 raise ValueError(f"{picture.width:,} x {picture.height:,} pixels are too many")
             _scale_clearrgb(picture)
@@ -252,21 +254,21 @@ def _composited(picture: "Image.Image", colour: tuple[int, ...]) -> "Image.Image
     return Image.alpha_composite(Image.new("RGBA", picture.size, colour), picture).convert("RGB")
 
 
-def _fitted(picture: "Image.Image", size: int, colour: tuple[int, ...], fit: str) -> "Image.Image":
+def _fitted(picture: "Image.Image", size: tuple[int, int], colour: tuple[int, ...], fit: str) -> "Image.Image":
+    """A picture brought to (height, width)."""
     from PIL import Image
 
-    width, height = picture.size
+    (width, height), (tall, wide) = picture.size, size
     if fit == "crop":
-        side = min(width, height)
-        left, top = (width - side) // 2, (height - side) // 2
-        square = picture.crop((left, top, left + side, top + side))
-        return square.resize((size, size), Image.Resampling.LANCZOS)
-    scale = size / max(width, height)
+        w, h = min(width, max(1, round(height * wide / tall))), min(height, max(1, round(width * tall / wide)))
+        left, top = (width - w) // 2, (height - h) // 2
+        return picture.crop((left, top, left + w, top + h)).resize((wide, tall), Image.Resampling.LANCZOS)
+    scale = min(wide / width, tall / height)
     width, height = max(1, round(width * scale)), max(1, round(height * scale))
-    square = Image.new(picture.mode, (size, size), colour)
+    padded = Image.new(picture.mode, (wide, tall), colour)
     whole = picture.resize((width, height), Image.Resampling.LANCZOS)
-    square.paste(whole, ((size - width) // 2, (size - height) // 2))
-    return square
+    padded.paste(whole, ((wide - width) // 2, (tall - height) // 2))
+    return padded
 
 
 def rgb(background: str) -> tuple[int, ...]:
