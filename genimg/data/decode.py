@@ -4,17 +4,18 @@ import functools
 import logging
 import os
 import stat
+import struct
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from genimg.data import depth
+from genimg.data import depth, fitting
 from genimg.data.depth import Deep
 from genimg.data.images import Size, sides
 from genimg.system.errors import DataError, reason, shown
@@ -33,19 +34,14 @@ FITS = ("crop", "pad")
 #: Larger ones are refused, since a small file can claim to be a picture that fills the memory.
 MOST_PIXELS, MOST_BYTES = 150_000_000, 2_000_000_000
 
-#: As large may a JPEG be that decodes to no more than `MOST_PIXELS`: it can be read at a fraction of its size.
-MOST_OF_JPEG = 250_000_000
+#: As large may a JPEG be that decodes to no more than `MOST_PIXELS`, since it can be read at a fraction of its size,
+#: and any picture of 8 bits a value whose file has a byte for each so many pixels: no file of noughts has as many.
+MOST_ENORMOUS, PIXELS_A_BYTE = 250_000_000, 100
 
 #: A picture of more pixels is read with no other large one beside it.
 LARGE = 20_000_000
 
 _one_large = threading.Lock()
-
-#: EXIF orientation -> what puts the picture upright, by its name in Image.Transpose.
-UPRIGHT = {
-    2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE", 6: "ROTATE_270", 7: "TRANSVERSE",
-    8: "ROTATE_90",
-}  # fmt: skip
 
 # Without a handler of its own, what Pillow logs of a broken file would be printed.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -144,7 +140,7 @@ def opened(file: str | os.PathLike[str]) -> Iterator["ImageFile.ImageFile"]:
     Raises:
         ValueError, OSError, SyntaxError, ...: it is none.
     """
-    from PIL import Image, JpegImagePlugin, UnidentifiedImageError
+    from PIL import JpegImagePlugin, UnidentifiedImageError
 
     status = os.stat(file)
     if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
@@ -158,7 +154,7 @@ def opened(file: str | os.PathLike[str]) -> Iterator["ImageFile.ImageFile"]:
             yield JpegImagePlugin.jpeg_factory(stream, os.fspath(file))
             return
         try:
-            picture = Image.open(stream, formats=formats())
+            picture = _head(stream, file)
         except UnidentifiedImageError:
             tiff = head in (b"II*\0", b"MM\0*")
             raise ValueError(depth.unknown_tiff(stream) if tiff else "cannot identify what it is") from None
@@ -171,9 +167,10 @@ def _opened_and_fitted(
     with opened(file) as picture:
         n = picture.width * picture.height
         with _one_large if n > LARGE else nullcontext():
-            if n <= (MOST_OF_JPEG if picture.format in ("JPEG", "MPO") else MOST_PIXELS):
+            if n <= (MOST_ENORMOUS if picture.format in ("JPEG", "MPO") else MOST_PIXELS):
                 picture.draft(None, (2 * max(size),) * 2)  # JPEG decodes large pictures at a fraction of the size
-            if picture.width * picture.height > MOST_PIXELS:
+            enormous = picture.width * picture.height > MOST_PIXELS
+            if enormous and (n > _most(file) or depth.is_deep(picture)):
                 raise ValueError(f"{picture.width:,} x {picture.height:,} pixels are too many")
             _scale_clearrgb(picture)
             image: Image.Image | Deep = picture
@@ -182,10 +179,34 @@ def _opened_and_fitted(
             if isinstance(image, Deep):
                 return image
             image.load()
-            image = _turned(image, _orientation(picture))
+            image = fitting.reduced(image, size) if enormous else image
+            image = fitting.turned(image, fitting.orientation(picture))
             if colour is None:  # Pillow's RGBa has its colours multiplied by its opacity
-                return _fitted(image.convert("RGBA").convert("RGBa"), size, (0, 0, 0, 0), fit)
-            return _fitted(_composited(image, colour), size, colour, fit)
+                return fitting.fitted(image.convert("RGBA").convert("RGBa"), size, (0, 0, 0, 0), fit)
+            return fitting.fitted(fitting.composited(image, colour), size, colour, fit)
+
+
+def _head(stream: IO[bytes], file: str | os.PathLike[str]) -> "ImageFile.ImageFile":
+    """What `Image.open` gives, also of pictures larger than it opens: nothing is decoded here."""
+    from PIL import Image
+
+    try:
+        return Image.open(stream, formats=formats())
+    except Image.DecompressionBombError:
+        for name in formats():
+            stream.seek(0)
+            factory, accepts = Image.OPEN[name]
+            said = accepts is None or accepts(stream.read(16))
+            if said and not isinstance(said, str):  # which would be why it cannot read it
+                stream.seek(0)
+                with suppress(SyntaxError, IndexError, TypeError, struct.error):  # as Image.open takes a refusal
+                    return factory(stream, os.fspath(file))
+        raise
+
+
+def _most(file: str | os.PathLike[str]) -> int:
+    """As many pixels may it have."""
+    return min(MOST_ENORMOUS, max(MOST_PIXELS, PIXELS_A_BYTE * os.path.getsize(file)))
 
 
 def _scale_clearrgb(picture: "ImageFile.ImageFile") -> None:
@@ -228,47 +249,6 @@ def _eight_bits(picture: "ImageFile.ImageFile", file: str | os.PathLike[str], wh
     if isinstance(clear, int):
         image.putalpha(Image.fromarray(np.where(found == clear, 0, 255).astype(np.uint8)))
     return image
-
-
-def _orientation(picture: "Image.Image") -> int:
-    try:
-        return picture.getexif().get(0x0112, 0)
-    except Exception:  # broken EXIF data, while the pixels are fine
-        return 0
-
-
-def _turned(picture: "Image.Image", orientation: int) -> "Image.Image":
-    from PIL import Image
-
-    name = UPRIGHT.get(orientation)
-    return picture.transpose(Image.Transpose[name]) if name else picture
-
-
-def _composited(picture: "Image.Image", colour: tuple[int, ...]) -> "Image.Image":
-    """RGB, with transparent parts on the colour."""
-    from PIL import Image
-
-    if "transparency" not in picture.info and picture.mode not in ("RGBA", "LA", "PA", "RGBa", "La"):
-        return picture.convert("RGB")
-    picture = picture.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", picture.size, colour), picture).convert("RGB")
-
-
-def _fitted(picture: "Image.Image", size: tuple[int, int], colour: tuple[int, ...], fit: str) -> "Image.Image":
-    """A picture brought to (height, width)."""
-    from PIL import Image
-
-    (width, height), (tall, wide) = picture.size, size
-    if fit == "crop":
-        w, h = min(width, max(1, round(height * wide / tall))), min(height, max(1, round(width * tall / wide)))
-        left, top = (width - w) // 2, (height - h) // 2
-        return picture.crop((left, top, left + w, top + h)).resize((wide, tall), Image.Resampling.LANCZOS)
-    scale = min(wide / width, tall / height)
-    width, height = max(1, round(width * scale)), max(1, round(height * scale))
-    padded = Image.new(picture.mode, (wide, tall), colour)
-    whole = picture.resize((width, height), Image.Resampling.LANCZOS)
-    padded.paste(whole, ((wide - width) // 2, (tall - height) // 2))
-    return padded
 
 
 def rgb(background: str) -> tuple[int, ...]:
