@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genimg.models.diff_augment import diff_augment
+from genimg.models.doubled import doubling
 from genimg.models.model import CALIBRATED, Model, Player, group_norm, has_batch_norm, reset_statistics
 from genimg.models.penalties import gradient_penalty_at, wgan_penalty
 from genimg.models.sizes import Size, level_sides, level_widths
@@ -52,8 +53,8 @@ class Generator(nn.Module):
         self.dense = nn.Linear(z_dim, widths[0] * math.prod(maps[0]), bias=False)
         self.norm = make_norm(widths[0])
         self.levels = nn.ModuleList(
-            nn.Sequential(nn.Upsample(to), nn.Conv2d(a, b, 3, padding=1, bias=False), make_norm(b), nn.ReLU())
-            for a, b, to in zip(widths, widths[1:], maps[1:], strict=False)
+            nn.Sequential(*doubling(a, b, before, to, maps[-1]), make_norm(b), nn.ReLU())
+            for a, b, before, to in zip(widths, widths[1:], maps, maps[1:], strict=False)
         )
         self.last = nn.Conv2d(widths[-1], channels, 3, padding=1)
 

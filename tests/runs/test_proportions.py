@@ -1,4 +1,4 @@
-"""Runs of pictures that are not squares, or whose side is no power of two: from the folder to the page."""
+"""Runs of pictures that are not squares, or whose sides are no powers of two: from the folder to the page."""
 
 import json
 
@@ -18,13 +18,13 @@ from genimg.system.errors import DataError, RunError
 #: Name -> family, what is asked for, and what it is in tensors.
 RUNS = {
     "gan": ("gan", "24x16", (16, 24)), "vae": ("vae", "16x40", (40, 16)), "flow": ("flow", "24x16", (16, 24)),
-    "latent": ("latent", "32x16", (16, 32)), "gan-40": ("gan", "40", (40, 40)), "flow-48": ("flow", "48", (48, 48)),
+    "latent": ("latent", "32x16", (16, 32)), "gan-40": ("gan", "40", (40, 40)),
 }  # fmt: skip
 
 
 def arguments(name, folder, out, steps):
     family, size, _ = RUNS[name]
-    small = ["--width", "8", "--batch", "8", "--held-out", "10", "--save-every", "3", "--threads", "1"]
+    small = ["--width", "8", "--batch", "8", "--held-out", "10", "--save-every", "9", "--threads", "1"]
     return ["train", family, "--data", str(folder), "--size", size, "--steps", str(steps), "--out", str(out), *small]
 
 
@@ -40,18 +40,17 @@ def pictures(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained(pictures, tmp_path_factory):
-    """Folder of runs of six steps, by name."""
+    """Folder of runs of four steps, by name."""
     place = tmp_path_factory.mktemp("runs")
     for name in RUNS:
-        assert main(arguments(name, pictures, place / name, 6)) == 0
+        assert main(arguments(name, pictures, place / name, 4)) == 0
     return place
 
 
 @pytest.mark.parametrize("name", RUNS)
 def test_a_run_goes_from_the_folder_to_samples_walk_and_numbers(name, trained, tmp_path, capsys):
     out, (height, width) = trained / name, RUNS[name][2]
-    assert json.loads((out / kept.CONFIG).read_text())["size"] == (40 if height == 40 == width else 48 if
-                                                                   height == 48 else RUNS[name][1])  # fmt: skip
+    assert json.loads((out / kept.CONFIG).read_text())["size"] == (40 if name == "gan-40" else RUNS[name][1])
     assert f"{width}x{height}" in (out / kept.PICTURES).read_text()
     assert Image.open(out / "samples" / "data.png").size[0] == 8 * (width + 1) - 1
     few = ["--solver-steps", "3"]
@@ -65,14 +64,10 @@ def test_a_run_goes_from_the_folder_to_samples_walk_and_numbers(name, trained, t
     assert found["n"] == 10 and found["features"].startswith("gabor") and found["copies"] == 0
 
 
-@pytest.mark.parametrize("name", ["gan", "latent", "flow-48"])
+@pytest.mark.parametrize("name", ["gan", "latent"])
 def test_a_run_that_is_taken_up_again_ends_in_the_same_bytes(name, trained, pictures, tmp_path):
-    for steps in (3, 6):
-        if steps == 3:
-            assert main(arguments(name, pictures, tmp_path / "run", 3)) == 0
-            continue
-        assert main(arguments(name, pictures, tmp_path / "run", 6)) == 0
-    assert main(arguments(name, pictures, tmp_path / "whole", 6)) == 0
+    for out, steps in (("run", 2), ("run", 4), ("whole", 4)):
+        assert main(arguments(name, pictures, tmp_path / out, steps)) == 0
     one, other = (runs.load(tmp_path / which, last=True)[0].state_dict() for which in ("run", "whole"))
     assert all(torch.equal(one[key], other[key]) for key in one)
 
@@ -100,7 +95,7 @@ def test_the_page_knows_both_sides(name, trained):
     assert wanted.shape == (1, 3, height, width)
     np.testing.assert_allclose(run.run(None, given)[0], wanted.numpy(), atol=1e-4)
     assert f"A {width}x{height} generator" in sections.lead(trained / name, recipe, 1)
-    assert sections.train_line(recipe)[-len(sections.train_line(recipe)) :].count(RUNS[name][1]) == 1
+    assert RUNS[name][1] in sections.train_line(recipe)
     assert f'width="{8 * (width + 1) - 1}"' in sections.grids(trained / name, height)
 
 
@@ -149,9 +144,10 @@ def test_a_turned_photograph_is_read_sharp(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # stored lying, to be stood up
     large.save(tmp_path / "a.jpg", quality=95, exif=exif)
-    found = genimg.load_images(tmp_path, (64, 48)).pixels[0, 0].float()
-    wanted = torch.from_numpy(random[..., 0]).rot90(-1).float()
-    assert (found - wanted).abs().mean() < 12
+    large.transpose(Image.Transpose.ROTATE_270).save(tmp_path / "b.png")
+    found = genimg.load_images(tmp_path, (64, 48)).pixels.float()
+    assert found.shape == (2, 1, 64, 48) and found[1].std() > 80
+    assert (found[0] - found[1]).abs().mean() < 8
 
 
 @pytest.mark.parametrize("size", [7, 1025, (16, 7), (16, 2000), (16,), (16, 16, 3), (16.0, 16), "16x24", None])
