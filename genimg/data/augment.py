@@ -18,7 +18,7 @@ def augment(
     Args:
         rotate: largest angle in degrees, either way.
         flip: mirror left and right with probability 1/2.
-        crop: smallest side of a random square crop, as a share of the picture; it is resized back.
+        crop: smallest side of a random crop of the picture's proportions, as a share of it; it is resized back.
         fill: value of the corners that a rotation uncovers.
 
     Returns:
@@ -39,8 +39,8 @@ def augment(
         if flip:
             steps.append(v2.RandomHorizontalFlip(0.5))
         if crop < 1:
-            size = list(x.shape[-2:])
-            steps.append(v2.RandomResizedCrop(size, scale=(crop**2, 1.0), ratio=(1.0, 1.0), antialias=True))
+            size = height, width = list(x.shape[-2:])
+            steps.append(v2.RandomResizedCrop(size, scale=(crop**2, 1.0), ratio=(width / height,) * 2, antialias=True))
         both = v2.Compose(steps or [v2.Identity()])
         return torch.stack([both(picture) for picture in x])
 

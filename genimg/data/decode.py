@@ -1,21 +1,23 @@
-"""One picture file of any kind and in any state, as uint8 (1, 3 or 4, size, size)."""
+"""One picture file of any kind and in any state, as uint8 (1, 3 or 4, height, width)."""
 
 import functools
 import logging
 import os
 import stat
+import struct
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from genimg.data import depth
+from genimg.data import depth, fitting
 from genimg.data.depth import Deep
+from genimg.data.images import Size, sides
 from genimg.system.errors import DataError, reason, shown
 
 if TYPE_CHECKING:
@@ -26,25 +28,20 @@ FORMATS = (
     "PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "JPEG2000", "AVIF", "HEIF", "QOI", "PSD", "ICO", "DDS"
 )  # fmt: skip
 
-#: How a picture that is not square becomes one; see `decode`.
+#: How a picture of other proportions comes to those that are asked for; see `decode`.
 FITS = ("crop", "pad")
 
 #: Larger ones are refused, since a small file can claim to be a picture that fills the memory.
 MOST_PIXELS, MOST_BYTES = 150_000_000, 2_000_000_000
 
-#: As large may a JPEG be that decodes to no more than `MOST_PIXELS`: it can be read at a fraction of its size.
-MOST_OF_JPEG = 250_000_000
+#: As large may a JPEG be that decodes to no more than `MOST_PIXELS`, since it can be read at a fraction of its size,
+#: and any picture of 8 bits a value whose file has a byte for each so many pixels: no file of noughts has as many.
+MOST_ENORMOUS, PIXELS_A_BYTE = 250_000_000, 100
 
 #: A picture of more pixels is read with no other large one beside it.
 LARGE = 20_000_000
 
 _one_large = threading.Lock()
-
-#: EXIF orientation -> what puts the picture upright, by its name in Image.Transpose.
-UPRIGHT = {
-    2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM", 5: "TRANSPOSE", 6: "ROTATE_270", 7: "TRANSVERSE",
-    8: "ROTATE_90",
-}  # fmt: skip
 
 # Without a handler of its own, what Pillow logs of a broken file would be printed.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
@@ -88,17 +85,18 @@ def is_picture(file: str | os.PathLike[str]) -> bool:
 
 
 def decode(
-    file: str | os.PathLike[str], size: int, background: str = "white", fit: str = "crop", channels: int = 3,
+    file: str | os.PathLike[str], size: Size, background: str = "white", fit: str = "crop", channels: int = 3,
     white: float | None = None,
 ) -> Tensor:  # fmt: skip
-    """One file as uint8 (channels, size, size).
+    """One file as uint8 (channels, height, width).
 
     Turned as its EXIF data say; transparency put on the background, or kept; more than 8 bits a value scaled to 8; of
     several frames the first. Colour profiles are not applied.
 
     Args:
+        size: width and height in pixels, or (height, width).
         background: a colour that Pillow knows by name, or #rrggbb.
-        fit: "crop" takes the centre square; "pad" keeps all of the picture, with the background beside it.
+        fit: "crop" takes the centre of these proportions; "pad" keeps all of a picture, the background beside it.
         channels: 3, or 1 for its lightness; 4 keeps what is transparent: the fourth is opacity, by which the three
             colours have been multiplied, so that what cannot be seen is black and mixes with nothing.
         white: the value that is white, of pictures of more than 8 bits; None takes what `depth.white_of` does.
@@ -114,7 +112,7 @@ def decode(
 
 
 def read(
-    file: str | os.PathLike[str], size: int, background: str, fit: str, channels: int, white: float | None
+    file: str | os.PathLike[str], size: Size, background: str, fit: str, channels: int, white: float | None
 ) -> Tensor | Deep:
     """`decode`; without `white`, of a picture of more than 8 bits a value only how far its values go."""
     colour = rgb(background)
@@ -123,7 +121,7 @@ def read(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of oddities that change nothing here
-            found = _square(file, size, None if channels == 4 else colour, fit, white)
+            found = _opened_and_fitted(file, sides(size), None if channels == 4 else colour, fit, white)
             if isinstance(found, Deep):
                 return found
             pixels = np.array(found.convert("L") if channels == 1 else found)
@@ -132,7 +130,7 @@ def read(
             f"{shown(file)} cannot be read as a picture ({reason(error, file)}); repair or remove it, or leave out "
             f"what cannot be read with skip_bad=True (--skip-bad)"
         ) from error
-    return torch.from_numpy(pixels).view(size, size, channels).permute(2, 0, 1).contiguous()  # (C, S, S)
+    return torch.from_numpy(pixels).view(*sides(size), channels).permute(2, 0, 1).contiguous()  # (C, H, W)
 
 
 @contextmanager
@@ -142,7 +140,7 @@ def opened(file: str | os.PathLike[str]) -> Iterator["ImageFile.ImageFile"]:
     Raises:
         ValueError, OSError, SyntaxError, ...: it is none.
     """
-    from PIL import Image, JpegImagePlugin, UnidentifiedImageError
+    from PIL import JpegImagePlugin, UnidentifiedImageError
 
     status = os.stat(file)
     if not stat.S_ISREG(status.st_mode):  # opening a pipe would wait for ever
@@ -156,22 +154,23 @@ def opened(file: str | os.PathLike[str]) -> Iterator["ImageFile.ImageFile"]:
             yield JpegImagePlugin.jpeg_factory(stream, os.fspath(file))
             return
         try:
-            picture = Image.open(stream, formats=formats())
+            picture = _head(stream, file)
         except UnidentifiedImageError:
             tiff = head in (b"II*\0", b"MM\0*")
             raise ValueError(depth.unknown_tiff(stream) if tiff else "cannot identify what it is") from None
         yield picture
 
 
-def _square(
-    file: str | os.PathLike[str], size: int, colour: tuple[int, ...] | None, fit: str, white: float | None
+def _opened_and_fitted(
+    file: str | os.PathLike[str], size: tuple[int, int], colour: tuple[int, ...] | None, fit: str, white: float | None
 ) -> "Image.Image | Deep":
     with opened(file) as picture:
         n = picture.width * picture.height
         with _one_large if n > LARGE else nullcontext():
-            if n <= (MOST_OF_JPEG if picture.format in ("JPEG", "MPO") else MOST_PIXELS):
-                picture.draft(None, (2 * size, 2 * size))  # JPEG decodes large pictures at a fraction of the size
-            if picture.width * picture.height > MOST_PIXELS:
+            if n <= (MOST_ENORMOUS if picture.format in ("JPEG", "MPO") else MOST_PIXELS):
+                picture.draft(None, (2 * max(size),) * 2)  # JPEG decodes large pictures at a fraction of the size
+            enormous = picture.width * picture.height > MOST_PIXELS
+            if enormous and (n > _most(file) or depth.is_deep(picture)):
                 raise ValueError(f"{picture.width:,} x {picture.height:,} pixels are too many")
             _scale_clearrgb(picture)
             image: Image.Image | Deep = picture
@@ -180,10 +179,34 @@ def _square(
             if isinstance(image, Deep):
                 return image
             image.load()
-            image = _turned(image, _orientation(picture))
+            image = fitting.reduced(image, size) if enormous else image
+            image = fitting.turned(image, fitting.orientation(picture))
             if colour is None:  # Pillow's RGBa has its colours multiplied by its opacity
-                return _fitted(image.convert("RGBA").convert("RGBa"), size, (0, 0, 0, 0), fit)
-            return _fitted(_composited(image, colour), size, colour, fit)
+                return fitting.fitted(image.convert("RGBA").convert("RGBa"), size, (0, 0, 0, 0), fit)
+            return fitting.fitted(fitting.composited(image, colour), size, colour, fit)
+
+
+def _head(stream: IO[bytes], file: str | os.PathLike[str]) -> "ImageFile.ImageFile":
+    """What `Image.open` gives, also of pictures larger than it opens: nothing is decoded here."""
+    from PIL import Image
+
+    try:
+        return Image.open(stream, formats=formats())
+    except Image.DecompressionBombError:
+        for name in formats():
+            stream.seek(0)
+            factory, accepts = Image.OPEN[name]
+            said = accepts is None or accepts(stream.read(16))
+            if said and not isinstance(said, str):  # which would be why it cannot read it
+                stream.seek(0)
+                with suppress(SyntaxError, IndexError, TypeError, struct.error):  # as Image.open takes a refusal
+                    return factory(stream, os.fspath(file))
+        raise
+
+
+def _most(file: str | os.PathLike[str]) -> int:
+    """As many pixels may it have."""
+    return min(MOST_ENORMOUS, max(MOST_PIXELS, PIXELS_A_BYTE * os.path.getsize(file)))
 
 
 def _scale_clearrgb(picture: "ImageFile.ImageFile") -> None:
@@ -226,47 +249,6 @@ def _eight_bits(picture: "ImageFile.ImageFile", file: str | os.PathLike[str], wh
     if isinstance(clear, int):
         image.putalpha(Image.fromarray(np.where(found == clear, 0, 255).astype(np.uint8)))
     return image
-
-
-def _orientation(picture: "Image.Image") -> int:
-    try:
-        return picture.getexif().get(0x0112, 0)
-    except Exception:  # broken EXIF data, while the pixels are fine
-        return 0
-
-
-def _turned(picture: "Image.Image", orientation: int) -> "Image.Image":
-    from PIL import Image
-
-    name = UPRIGHT.get(orientation)
-    return picture.transpose(Image.Transpose[name]) if name else picture
-
-
-def _composited(picture: "Image.Image", colour: tuple[int, ...]) -> "Image.Image":
-    """RGB, with transparent parts on the colour."""
-    from PIL import Image
-
-    if "transparency" not in picture.info and picture.mode not in ("RGBA", "LA", "PA", "RGBa", "La"):
-        return picture.convert("RGB")
-    picture = picture.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", picture.size, colour), picture).convert("RGB")
-
-
-def _fitted(picture: "Image.Image", size: int, colour: tuple[int, ...], fit: str) -> "Image.Image":
-    from PIL import Image
-
-    width, height = picture.size
-    if fit == "crop":
-        side = min(width, height)
-        left, top = (width - side) // 2, (height - side) // 2
-        square = picture.crop((left, top, left + side, top + side))
-        return square.resize((size, size), Image.Resampling.LANCZOS)
-    scale = size / max(width, height)
-    width, height = max(1, round(width * scale)), max(1, round(height * scale))
-    square = Image.new(picture.mode, (size, size), colour)
-    whole = picture.resize((width, height), Image.Resampling.LANCZOS)
-    square.paste(whole, ((size - width) // 2, (size - height) // 2))
-    return square
 
 
 def rgb(background: str) -> tuple[int, ...]:

@@ -1,5 +1,6 @@
 """A folder of pictures of any kind and in any state: one uint8 tensor or, too large for that, a stream."""
 
+import math
 import os
 import sys
 import warnings
@@ -16,7 +17,7 @@ from genimg.data.account import Account, title
 from genimg.data.decode import FITS, read, rgb
 from genimg.data.depth import Deep, white_of
 from genimg.data.find import Found, find
-from genimg.data.images import Images, combined, digest
+from genimg.data.images import Images, Size, combined, digest, sides
 from genimg.data.labels import counted, labels_of, numbered
 from genimg.data.stream import Stream, processors
 from genimg.system.errors import DataError, reason, shown
@@ -29,7 +30,7 @@ DIGEST = 32
 
 
 def load(
-    folder: str | os.PathLike[str], size: int, background: str = "white", fit: str = "crop", skip_bad: bool = False,
+    folder: str | os.PathLike[str], size: Size, background: str = "white", fit: str = "crop", skip_bad: bool = False,
     memory: float | None = None, n: int | None = None, seed: int = 0, channels: int | None = None,
     white: float | None = None, classes: str | os.PathLike[str] | None = None,
 ) -> Images | Stream:  # fmt: skip
@@ -56,7 +57,7 @@ def load(
     found = find(folder, skip_bad)
     files = _chosen(found, folder, n, seed)
     named = None if classes is None else labels_of(files, folder, classes)
-    streams = len(files) * (channels or 3) * size * size > (free_memory() // 2 if memory is None else memory)
+    streams = len(files) * (channels or 3) * math.prod(sides(size)) > (free_memory() // 2 if memory is None else memory)
     reading = _Reading(files, size, background, fit, channels, streams)
     errors = reading.read_all(f"reading {title(folder)}", white, skip_bad)
     good, skipped = reading.good(), found.skipped | errors
@@ -68,7 +69,7 @@ def load(
         print(f"left out {len(skipped)} of {total} files that cannot be read: {names}", file=sys.stderr)
     labels, kinds = numbered([named[i] for i in good]) if named else (None, ())
     account = Account(
-        os.fspath(folder), (len(good), reading.channels(), size, size),
+        os.fspath(folder), (len(good), reading.channels(), *sides(size)),
         Counter(Path(files[i]).suffix.lower()[1:] or "without an ending" for i in good),
         found.passed, skipped, len(reading.deep), reading.white, counted(labels, kinds),
     )  # fmt: skip
@@ -109,17 +110,17 @@ class _Reading:
     """Files being read into memory or, for a stream, to check them and to take their fingerprint.
 
     Attributes:
-        pixels: uint8 (N, C, S, S), None for a stream.
+        pixels: uint8 (N, C, H, W), None for a stream.
         deep: index -> how far its values go, of pictures of more than 8 bits a value.
         white: what is white in these, None where there are none.
     """
 
     def __init__(
-        self, files: Sequence[str], size: int, background: str, fit: str, channels: int | None, streams: bool
+        self, files: Sequence[str], size: Size, background: str, fit: str, channels: int | None, streams: bool
     ) -> None:
-        self.files, self.size, self.background, self.fit = files, size, background, fit
+        self.files, self.size, self.background, self.fit = files, sides(size), background, fit
         self.most, self.grey = channels or 3, channels is None  # channels to read; all of them grey so far
-        self.pixels = None if streams else torch.empty(len(files), self.most, size, size, dtype=torch.uint8)
+        self.pixels = None if streams else torch.empty(len(files), self.most, *self.size, dtype=torch.uint8)
         self.digests, self.grey_digests = (bytearray(DIGEST * len(files) if streams else 0) for _ in range(2))
         self.seen = bytearray(len(files))
         self.deep: dict[int, Deep] = {}
@@ -145,7 +146,7 @@ class _Reading:
         """Of a stream, see `images.fingerprint`."""
         digests = self.grey_digests if self.grey else self.digests
         of_good = (bytes(digests[i * DIGEST : (i + 1) * DIGEST]) for i in self.good())
-        return combined(of_good, (self.channels(), self.size, self.size))
+        return combined(of_good, (self.channels(), *self.size))
 
     def _pass(self, label: str, indices: Sequence[int], skip_bad: bool) -> dict[str, str]:
         from tqdm import tqdm

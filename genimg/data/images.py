@@ -21,6 +21,13 @@ SOURCES = (DIGITS, PHOTOS, SHAPES, *DOWNLOADED)
 
 #: Bounds of the width and height of pictures, in pixels.
 SMALLEST, LARGEST = 8, 1024
+#: Of squares a number of pixels, else (height, width).
+Size = int | tuple[int, int]
+
+
+def sides(size: Size) -> tuple[int, int]:
+    """(height, width)."""
+    return (size, size) if isinstance(size, int) else size
 
 
 @dataclass(frozen=True, repr=False)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from genimg.data import folder, shapes
 from genimg.data.account import Account
-from genimg.data.images import DIGITS, DOWNLOADED, LARGEST, PHOTOS, SHAPES, SMALLEST, SOURCES, Images
+from genimg.data.images import DIGITS, DOWNLOADED, LARGEST, PHOTOS, SHAPES, SMALLEST, SOURCES, Images, Size, sides
 from genimg.data.stream import Stream
 from genimg.system.errors import DataError
 
@@ -27,23 +27,23 @@ Named = Literal[
 
 @overload
 def load_images(
-    source: Named, size: int | None = None, n: int | None = None, seed: int = 0, **options: Any
+    source: Named, size: Size | None = None, n: int | None = None, seed: int = 0, **options: Any
 ) -> Images: ...
 @overload
 def load_images(
-    source: str | os.PathLike[str], size: int | None = None, n: int | None = None, seed: int = 0, **options: Any
+    source: str | os.PathLike[str], size: Size | None = None, n: int | None = None, seed: int = 0, **options: Any
 ) -> Images | Stream: ...
 def load_images(
-    source: str | os.PathLike[str], size: int | None = None, n: int | None = None, seed: int = 0, **options: Any
+    source: str | os.PathLike[str], size: Size | None = None, n: int | None = None, seed: int = 0, **options: Any
 ) -> Images | Stream:
     """Load or draw pictures.
 
     Args:
         source: "digits", "photos", "shapes", "mnist", "fashion_mnist", "cifar10", or a folder of pictures, see `meant`.
-        size: width and height in pixels, 8 to 1024. None keeps what the source has (digits 8, photos 427x640,
-            mnist 28, cifar10 32); shapes and folders then take 32 and 64.
+        size: width and height in pixels, 8 to 1024; of folders and photos also (height, width). None keeps what the
+            source has (digits 8, photos 427x640, mnist 28, cifar10 32); shapes and folders then take 32 and 64.
         n: how many pictures at most, drawn by the seed (shapes: how many exactly, 10,000 by default; photos: how
-            many random square crops, 1,000 by default, when a size is given).
+            many random crops of these proportions, 1,000 by default, when a size is given).
         seed: of every choice made here.
         options: for shapes, those of `shapes.sample_factors`; for folders background, fit, skip_bad, memory, channels,
             white and classes, see `folder.load`.
@@ -56,15 +56,26 @@ def load_images(
     """
     if not isinstance(source, (str, os.PathLike)):
         raise DataError(f"source {source!r}: it has to be a folder or one of {', '.join(SOURCES)}")
-    if size is not None and not (isinstance(size, int) and SMALLEST <= size <= LARGEST):
-        raise DataError(f"size={size!r}: it has to be a whole number from {SMALLEST} to {LARGEST}")
+    if size is not None:
+        size = _sized(size)
     if n is not None and not (isinstance(n, int) and n >= 1):
         raise DataError(f"n={n!r}: it has to be a whole number of at least 1")
     source = meant(source)
     if source not in SOURCES:
         return _folder(source, size or 64, n, seed, options)
+    if isinstance(size, tuple) and source != PHOTOS:
+        raise DataError(f"size={size!r}: {source} are squares; folders and photos are also read as (height, width)")
     images = _built_in(source, size, n, seed, options)
     return dataclasses.replace(images, account=Account(source, images.shape))
+
+
+def _sized(size: object) -> Size:
+    """A size held to its bounds: of squares one number, else (height, width)."""
+    both = tuple(size) if isinstance(size, tuple | list) and len(size) == 2 else (size, size)
+    if not all(isinstance(side, int) and SMALLEST <= side <= LARGEST for side in both):
+        whole = f"whole number from {SMALLEST} to {LARGEST}"
+        raise DataError(f"size={size!r}: it has to be a {whole}, or two of them, (height, width)")
+    return both[0] if both[0] == both[1] else both
 
 
 def meant(source: str | os.PathLike[str]) -> str | os.PathLike[str]:
@@ -91,8 +102,9 @@ def unmistakable(source: str) -> str:
     return OWN + source if source in SOURCES else source
 
 
-def _built_in(source: str, size: int | None, n: int | None, seed: int, options: dict[str, Any]) -> Images:
+def _built_in(source: str, size: Size | None, n: int | None, seed: int, options: dict[str, Any]) -> Images:
     if source == SHAPES:
+        assert not isinstance(size, tuple)
         return _shapes(size or 32, 10_000 if n is None else n, seed, options)
     if options:
         raise DataError(f"{', '.join(options)}: only shapes and folders take options, {source!r} has none")
@@ -136,7 +148,7 @@ def _sklearn_datasets() -> ModuleType:
 
 
 def _folder(
-    source: str | os.PathLike[str], size: int, n: int | None, seed: int, options: dict[str, Any]
+    source: str | os.PathLike[str], size: Size, n: int | None, seed: int, options: dict[str, Any]
 ) -> Images | Stream:
     unknown = options.keys() - {"background", "fit", "skip_bad", "memory", "channels", "white", "classes"}
     if unknown:
@@ -163,7 +175,7 @@ def _digits() -> Images:
     )
 
 
-def _photos(size: int | None, n: int, seed: int) -> Images:
+def _photos(size: Size | None, n: int, seed: int) -> Images:
     loaded = _sklearn_datasets().load_sample_images()
     photos = torch.stack([torch.from_numpy(i.copy()) for i in loaded.images]).permute(0, 3, 1, 2)  # (2, 3, 427, 640)
     names = tuple(Path(name).stem for name in loaded.filenames)
@@ -172,13 +184,16 @@ def _photos(size: int | None, n: int, seed: int) -> Images:
     generator = torch.Generator().manual_seed(seed)
     height, width = photos.shape[-2:]
     labels = torch.randint(2, (n,), generator=generator)
-    smallest = min(max(size, height // 4), height)
-    sides = torch.randint(smallest, height + 1, (n,), generator=generator)
+    tall, wide = sides(size)
+    highest = min(height, width * tall // wide)
+    lowest = min(max(tall, height // 4), highest)
+    heights = torch.randint(lowest, highest + 1, (n,), generator=generator)
     crops = []
-    for label, side in zip(labels.tolist(), sides.tolist(), strict=True):
-        top = int(torch.randint(height - side + 1, (1,), generator=generator))
-        left = int(torch.randint(width - side + 1, (1,), generator=generator))
-        crops.append(_resize(photos[label : label + 1, :, top : top + side, left : left + side], size))
+    for label, h in zip(labels.tolist(), heights.tolist(), strict=True):
+        w = min(max(1, round(h * wide / tall)), width)
+        top = int(torch.randint(height - h + 1, (1,), generator=generator))
+        left = int(torch.randint(width - w + 1, (1,), generator=generator))
+        crops.append(_resize(photos[label : label + 1, :, top : top + h, left : left + w], size))
     return Images(torch.cat(crops), labels, None, names)
 
 
@@ -200,12 +215,12 @@ def _downloaded(source: str) -> Images:
     return Images(pixels, torch.as_tensor(loaded.targets).long(), None, tuple(loaded.classes))
 
 
-def _resize(pixels: Tensor, size: int) -> Tensor:
-    """(N, C, H, W) uint8 to (N, C, size, size), bicubic, anti-aliased when it shrinks."""
-    if tuple(pixels.shape[-2:]) == (size, size):
+def _resize(pixels: Tensor, size: Size) -> Tensor:
+    """(N, C, H, W) uint8 to a size, bicubic, anti-aliased when it shrinks."""
+    if tuple(pixels.shape[-2:]) == sides(size):
         return pixels
     parts = [
-        torch.nn.functional.interpolate(part.float(), (size, size), mode="bicubic", antialias=True)
+        torch.nn.functional.interpolate(part.float(), sides(size), mode="bicubic", antialias=True)
         for part in pixels.split(4096)
     ]
     return torch.cat(parts).round().clamp(0, 255).to(torch.uint8)

@@ -14,12 +14,12 @@ from genimg.system.errors import DataError, reason
 
 
 class Stream(torch.utils.data.Dataset[Tensor]):
-    """Pictures that are decoded when they are drawn: `stream[i]` is uint8 (C, size, size).
+    """Pictures that are decoded when they are drawn: `stream[i]` is uint8 (C, H, W).
 
     Attributes:
         files: their paths; all could be read when the stream was made.
         account: what was read and what was passed over.
-        shape: (N, C, size, size).
+        shape: (N, C, H, W).
         fingerprint: what `images.fingerprint` gives for the same pictures in memory.
         labels: int64 (N,), or None.
         workers: processes that decode ahead, where `batches` is not told; None takes a processor each, up to 4.
@@ -42,8 +42,8 @@ class Stream(torch.utils.data.Dataset[Tensor]):
         return len(self.files)
 
     def __getitem__(self, i: int) -> Tensor:
-        _, channels, size, _ = self.shape
-        return decode(self.files[i], size, self.background, self.fit, channels, self.white)
+        _, channels, height, width = self.shape
+        return decode(self.files[i], (height, width), self.background, self.fit, channels, self.white)
 
     def part(self, indices: Sequence[int]) -> "Stream":
         """A stream of some of the pictures; its fingerprint is that of all of them."""
@@ -60,11 +60,11 @@ class Stream(torch.utils.data.Dataset[Tensor]):
         return tuple(self.account.skipped)
 
     def pixels_of(self, indices: Iterable[int]) -> Tensor:
-        """Pictures at some indices: uint8 (B, C, size, size)."""
+        """Pictures at some indices: uint8 (B, C, H, W)."""
         return torch.stack([self[i] for i in indices])
 
     def batches(self, indices: Iterable[Tensor], workers: int | None = None) -> Iterator[Tensor]:
-        """uint8 (B, C, size, size) for each tensor of indices (B,), decoded ahead by worker processes.
+        """uint8 (B, C, H, W) for each tensor of indices (B,), decoded ahead by worker processes.
 
         Args:
             workers: how many; 0 decodes here; None takes the stream's own.

@@ -47,10 +47,12 @@ class Bank(nn.Module):
         self.register_buffer("opponent", torch.tensor(OPPONENT))
 
     def prepared(self, pixels: Tensor) -> Tensor:
-        """uint8 (N, C, H, W) -> what the filters see: (N, 3, S, S), S at most `LARGEST`, colours as opponents."""
+        """uint8 (N, C, H, W) -> what the filters see: (N, 3, h, w) of the same proportions, neither above `LARGEST`,
+        colours as opponents."""
         x = to_floats(pixels.to(self.filters.device))
-        if max(x.shape[-2:]) > LARGEST:
-            x = F.adaptive_avg_pool2d(x, LARGEST)
+        if (longest := max(x.shape[-2:])) > LARGEST:
+            height, width = (max(round(side * LARGEST / longest), SMALLEST) for side in x.shape[-2:])
+            x = F.adaptive_avg_pool2d(x, (height, width))
         return torch.einsum("oc,nchw->nohw", self.opponent, x.expand(-1, 3, -1, -1))
 
     def features(self, x: Tensor) -> Tensor:

@@ -292,7 +292,7 @@ def checkerboard(x: Tensor) -> float:
     with an odd kernel makes them (Odena et al. 2016).
     """
     power = torch.fft.fft2(x.float().mean(1)).abs().square().mean(0)  # (H, W)
-    half = x.shape[-1] // 2
-    at = power[half, :].mean() + power[:, half].mean()
-    beside = power[half - 2 : half, :].mean() + power[:, half - 2 : half].mean()
+    down, along = x.shape[-2] // 2, x.shape[-1] // 2
+    at = power[down, :].mean() + power[:, along].mean()
+    beside = power[down - 2 : down, :].mean() + power[:, along - 2 : along].mean()
     return (at / beside).item()

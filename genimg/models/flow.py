@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from genimg.models.likelihood import LEVELS, bin_width, bits_per_dim
 from genimg.models.model import Model, Player
 from genimg.models.ode import carry, log_likelihood
+from genimg.models.sizes import Size, sides
 from genimg.models.unet import UNet
 
 
@@ -177,7 +178,7 @@ class Flow(Model):
     averaged = ("velocity",)
 
     def __init__(
-        self, size: int = 16, channels: int = 1, width: int = 32, max_width: int = 128, patch: int | None = None,
+        self, size: Size = 16, channels: int = 1, width: int = 32, max_width: int = 128, patch: int | None = None,
         classes: int = 0, drop: float = 0.1, times: str = "logit_normal", predicts: str = "velocity", lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.99), velocity: nn.Module | None = None, levels: int = LEVELS,
     ) -> None:  # fmt: skip
@@ -188,7 +189,8 @@ class Flow(Model):
             raise ValueError(f"predicts {predicts!r}; there are {', '.join(PREDICTS)}")
         net = velocity or UNet(size, channels, width, max_width, patch, classes)
         self.velocity: nn.Module = Denoiser(net) if predicts == "denoised" else net
-        self.shape, self.dims = (channels, size, size), channels * size * size
+        self.shape = (channels, *sides(size))
+        self.dims = math.prod(self.shape)
         self.classes, self.drop, self.times, self.predicts = classes, drop, TIMES[times], predicts
         self.lr, self.betas, self.levels = lr, betas, levels
 

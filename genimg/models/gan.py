@@ -4,6 +4,7 @@ D(x) is the probability that x is *real* (Goodfellow et al. 2014, https://arxiv.
 returns its logit: sigmoid(logit) = D(x). Losses are per sample, in nats where they are logarithms, to be minimised.
 """
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import cast
 
@@ -12,21 +13,24 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genimg.models.diff_augment import diff_augment
-from genimg.models.model import CALIBRATED, Model, Player, group_norm, has_batch_norm, level_widths, reset_statistics
+from genimg.models.doubled import doubling
+from genimg.models.model import CALIBRATED, Model, Player, group_norm, has_batch_norm, reset_statistics
 from genimg.models.penalties import gradient_penalty_at, wgan_penalty
+from genimg.models.sizes import Size, level_sides, level_widths
 
 #: Name -> function from channels to a norm.
 NORMS: dict[str, Callable[[int], nn.Module]] = {"batch": nn.BatchNorm2d, "group": group_norm}
 
 
 class Generator(nn.Module):
-    """z (N, z_dim) -> picture (N, channels, size, size) in [-1, 1].
+    """z (N, z_dim) -> picture (N, channels, height, width) in [-1, 1].
 
-    A dense layer makes a 4x4 map; each level doubles it by nearest-neighbour upsampling and a 3x3 convolution, which
-    leaves no checkerboard (Odena et al. 2016, https://doi.org/10.23915/distill.00003), and a norm after it.
+    A dense layer makes a map of 4x4, or 5 to 7 a side; each level doubles it by nearest-neighbour upsampling and a 3x3
+    convolution, which leaves no checkerboard (Odena et al. 2016, https://doi.org/10.23915/distill.00003), and a norm
+    after it.
 
     Args:
-        size: 8, 16, 32, 64, 128 or 256.
+        size: of squares, or (height, width): multiples of 8 up to 512.
         channels: 1 for grey, 3 for colour.
         z_dim: length of the noise vector.
         width: channels at full resolution; they double with each halving, up to `max_width`.
@@ -37,41 +41,39 @@ class Generator(nn.Module):
     """
 
     def __init__(
-        self, size: int = 16, channels: int = 1, z_dim: int = 32, width: int = 24, max_width: int = 96,
+        self, size: Size = 16, channels: int = 1, z_dim: int = 32, width: int = 24, max_width: int = 96,
         norm: str = "batch",
     ) -> None:  # fmt: skip
         super().__init__()
         if norm not in NORMS:
             raise ValueError(f"norm {norm!r}; there are {', '.join(NORMS)}")
         make_norm = NORMS[norm]
-        widths = level_widths(size, width, max_width)[::-1]  # coarse to fine
-        self.z_dim = z_dim
-        self.dense = nn.Linear(z_dim, widths[0] * 16, bias=False)
+        widths, maps = level_widths(size, width, max_width)[::-1], level_sides(size)[::-1]  # coarse to fine
+        self.z_dim, self.coarse = z_dim, maps[0]
+        self.dense = nn.Linear(z_dim, widths[0] * math.prod(maps[0]), bias=False)
         self.norm = make_norm(widths[0])
         self.levels = nn.ModuleList(
-            nn.Sequential(
-                nn.Upsample(scale_factor=2), nn.Conv2d(a, b, 3, padding=1, bias=False), make_norm(b), nn.ReLU()
-            )
-            for a, b in zip(widths, widths[1:], strict=False)
+            nn.Sequential(*doubling(a, b, before, to, maps[-1]), make_norm(b), nn.ReLU())
+            for a, b, before, to in zip(widths, widths[1:], maps, maps[1:], strict=False)
         )
         self.last = nn.Conv2d(widths[-1], channels, 3, padding=1)
 
     def forward(self, z: Tensor) -> Tensor:
-        x = self.dense(z).unflatten(1, (-1, 4, 4))  # (N, z_dim) -> (N, C, 4, 4)
+        x = self.dense(z).unflatten(1, (-1, *self.coarse))  # (N, z_dim) -> (N, C, 4, 4)
         x = F.relu(self.norm(x)).contiguous(memory_format=torch.channels_last)
         for level in self.levels:
-            x = level(x)  # (N, C, s, s) -> (N, C / 2, 2 s, 2 s)
+            x = level(x)  # (N, C, h, w) -> (N, C / 2, 2 h, 2 w)
         return torch.tanh(self.last(x).float())
 
 
 class Discriminator(nn.Module):
-    """Picture (N, channels, size, size) in [-1, 1] -> logit (N,) of the probability that it is real.
+    """Picture (N, channels, height, width) in [-1, 1] -> logit (N,) of the probability that it is real.
 
-    4x4 convolutions of stride 2 down to 4x4, LeakyReLU(0.2), one dense layer. No batch norm: the score of a picture
-    must not depend on its neighbours in the batch, or a gradient penalty per picture means nothing.
+    4x4 convolutions of stride 2 down to 4x4, or 5 to 7 a side, LeakyReLU(0.2), one dense layer. No batch norm: the
+    score of a picture must not depend on its neighbours in the batch, or a gradient penalty per picture means nothing.
     """
 
-    def __init__(self, size: int = 16, channels: int = 1, width: int = 24, max_width: int = 192) -> None:
+    def __init__(self, size: Size = 16, channels: int = 1, width: int = 24, max_width: int = 192) -> None:
         super().__init__()
         widths = [channels, *level_widths(size, width, max_width)[:-1]]
         self.features = nn.Sequential(*(
@@ -79,10 +81,10 @@ class Discriminator(nn.Module):
             for a, b in zip(widths, widths[1:], strict=False)
             for layer in (nn.Conv2d(a, b, 4, stride=2, padding=1), nn.LeakyReLU(0.2))
         ))  # fmt: skip
-        self.last = nn.Linear(widths[-1] * 16, 1)
+        self.last = nn.Linear(widths[-1] * math.prod(level_sides(size)[-1]), 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.last(self.features(x).flatten(1)).float().squeeze(1)  # (N, C, S, S) -> (N,)
+        return self.last(self.features(x).flatten(1)).float().squeeze(1)  # (N, C, H, W) -> (N,)
 
 
 # Losses: (logits_real, logits_fake), each (N,) -> (N,). softplus(-l) = -log D, softplus(l) = -log(1 - D), computed
@@ -183,7 +185,7 @@ class GAN(Model):
     quick = True
 
     def __init__(
-        self, size: int = 16, channels: int = 1, z_dim: int = 32, width: int = 24, d_width: int = 24,
+        self, size: Size = 16, channels: int = 1, z_dim: int = 32, width: int = 24, d_width: int = 24,
         max_width: int = 96, loss: str = "relativistic", r1: float = 0.1, r2: float = 0.1, wgan: float | None = None,
         every: int = 4, augment: str | Sequence[str] | None = None, augment_p: float = 1.0, lr: float = 1e-3,
         betas: tuple[float, float] = (0.0, 0.99), generator: nn.Module | None = None,

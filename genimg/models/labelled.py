@@ -14,20 +14,21 @@ from torch import Tensor, nn
 
 from genimg.models.gan import GAN, Discriminator, Generator
 from genimg.models.model import CALIBRATED, reset_statistics
+from genimg.models.sizes import Size
 
 #: Numbers that the generator is told a class by.
 LENGTH = 32
 
 
 class LabelledGenerator(Generator):
-    """z (N, z_dim), labels (N,) or (1,) -> picture (N, channels, size, size) in [-1, 1].
+    """z (N, z_dim), labels (N,) or (1,) -> picture (N, channels, height, width) in [-1, 1].
 
     Args:
         classes: how many labels there are.
         size, channels, z_dim, options: see `gan.Generator`.
     """
 
-    def __init__(self, classes: int, size: int = 16, channels: int = 1, z_dim: int = 32, **options: Any) -> None:
+    def __init__(self, classes: int, size: Size = 16, channels: int = 1, z_dim: int = 32, **options: Any) -> None:
         super().__init__(size, channels, z_dim + LENGTH, **options)
         self.z_dim = z_dim
         self.label = nn.Embedding(classes, LENGTH)
@@ -37,7 +38,7 @@ class LabelledGenerator(Generator):
 
 
 class LabelledDiscriminator(Discriminator):
-    """Picture (N, channels, size, size), labels (N,) -> logit (N,) that it is real, and of its class.
+    """Picture (N, channels, height, width), labels (N,) -> logit (N,) that it is real, and of its class.
 
     Args:
         classes: how many labels there are.
@@ -68,7 +69,7 @@ class LabelledGAN(GAN):
     shares: Tensor
 
     def __init__(
-        self, classes: int, size: int = 16, channels: int = 1, z_dim: int = 32, width: int = 24, d_width: int = 24,
+        self, classes: int, size: Size = 16, channels: int = 1, z_dim: int = 32, width: int = 24, d_width: int = 24,
         max_width: int = 96, norm: str = "batch", **options: Any,
     ) -> None:  # fmt: skip
         generator = LabelledGenerator(classes, size, channels, z_dim, width=width, max_width=max_width, norm=norm)

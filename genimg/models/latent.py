@@ -2,8 +2,10 @@
 
 Rombach et al. 2021, https://arxiv.org/abs/2112.10752: a first stage that redraws pictures well and pays little for its
 codes, then a generator of codes, which are far fewer numbers than pixels. Here the first stage is a VAE whose code is
-a small map, side x side places with some numbers each, and the second is flow matching (`flow.py`).
+a small map of places with some numbers each, and the second is flow matching (`flow.py`).
 """
+
+import math
 
 import torch
 import torch.nn.functional as F
@@ -13,15 +15,17 @@ from genimg.models.flow import interpolate, logit_normal_times, of_class, veloci
 from genimg.models.likelihood import log_gaussian
 from genimg.models.model import Model, Player, group_norm
 from genimg.models.ode import carry
+from genimg.models.sizes import Size, checked, sides
 from genimg.models.unet import UNet
 from genimg.models.vae import encoded, kl_to_standard_normal, optimal_sigma, reparameterise
 
-#: A code has as many places along a side as a picture has squares of 8 pixels, and at least 8.
-PIXELS, LEAST = 8, 8
+#: A code has as many places along a side as a picture has squares of 8 pixels, or of 4, 2 or 1 where that makes fewer
+#: than so many along its shorter side.
+LEAST = 8
 
 
 class Encoder(nn.Module):
-    """Picture (N, channels, size, size) -> mean and log-variance of q(z | x), each (N, z_dim, side, side)."""
+    """Picture (N, channels, height, width) -> mean and log-variance of q(z | x), each (N, z_dim, *places)."""
 
     def __init__(self, channels: int, z_dim: int, widths: list[int], patch: int = 1) -> None:
         super().__init__()
@@ -35,12 +39,12 @@ class Encoder(nn.Module):
         x = F.silu(self.first(x))
         for level in self.levels:
             x = level(x)  # (N, C, s, s) -> (N, C', s / 2, s / 2)
-        mu, logvar = self.last(x).float().chunk(2, dim=1)  # (N, z_dim, side, side) twice
+        mu, logvar = self.last(x).float().chunk(2, dim=1)  # (N, z_dim, *places) twice
         return mu, logvar.clamp(-12, 8)
 
 
 class Decoder(nn.Module):
-    """Code (N, z_dim, side, side) -> mean of p(x | z) before it is squashed, (N, channels, size, size)."""
+    """Code (N, z_dim, *places) -> mean of p(x | z) before it is squashed, (N, channels, height, width)."""
 
     def __init__(self, channels: int, z_dim: int, widths: list[int], patch: int = 1) -> None:
         super().__init__()
@@ -74,7 +78,7 @@ class Latent(Model):
     The noise is as long as the code: z (N, code), of which the flow makes a code and the decoder a picture.
 
     Args:
-        size, channels: of the pictures.
+        size, channels: of the pictures; a size is one of squares, or (height, width), of multiples of 8 up to 512.
         z_dim: numbers in each place of the code.
         width: channels of the VAE at full size; each halving doubles them, up to `max_width`.
         flow_width: of the flow's U-Net.
@@ -83,7 +87,7 @@ class Latent(Model):
         classes: 0, or how many labels the pictures have, of which the flow learns the codes; the VAE does without.
         drop: share of training labels that are hidden, so that the flow also learns the velocity without a class.
         lr, betas: Adam's, for both.
-        side: places along a side of the code; None takes one for each `PIXELS` pixels, and at least `LEAST`.
+        side: places along the shorter side of the code; None takes one for each 8 pixels, and at least `LEAST`.
         velocity: a network of your own, (x, t, ...) -> (N, z_dim, side, side), in place of the U-Net.
 
     Attributes:
@@ -100,24 +104,24 @@ class Latent(Model):
     deviation: Tensor
 
     def __init__(
-        self, size: int = 32, channels: int = 3, z_dim: int = 8, width: int = 32, max_width: int = 128,
+        self, size: Size = 32, channels: int = 3, z_dim: int = 8, width: int = 32, max_width: int = 128,
         flow_width: int = 64, kl_weight: float = 0.3, first: float = 0.5, lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.99), classes: int = 0, drop: float = 0.1, side: int | None = None,
         velocity: nn.Module | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
-        if size not in (8, 16, 32, 64, 128, 256):
-            raise ValueError(f"size {size}: these networks are built for 8, 16, 32, 64, 128 or 256 pixels")
-        side = side or max(LEAST, size // PIXELS)
-        patch = 2 if size > 2 * side else 1
-        halvings = (size // patch // side).bit_length() - 1
-        widths = [min(width * 2**i, max_width) for i in range(halvings + 1)]
+        height, wide = sides(checked(size))
+        shortest = min(height, wide)
+        halvings = (shortest // side).bit_length() - 1 if side else max(h for h in range(4) if shortest >> h >= LEAST)
+        patch = 2 if halvings > 1 else 1
+        widths = [min(width * 2**i, max_width) for i in range(halvings - (patch == 2) + 1)]
         self.encoder = Encoder(channels, z_dim, widths, patch)
         self.decoder = Decoder(channels, z_dim, widths[::-1], patch)
-        self.velocity = velocity or UNet(side, z_dim, flow_width, 2 * flow_width, classes=classes)
+        self.places = (z_dim, height >> halvings, wide >> halvings)
+        self.velocity = velocity or UNet(self.places[1:], z_dim, flow_width, 2 * flow_width, classes=classes)
         self.classes, self.drop = classes, drop
-        self.places, self.code = (z_dim, side, side), z_dim * side * side
-        self.dims, self.kl_weight, self.first, self.lr, self.betas = channels * size**2, kl_weight, first, lr, betas
+        self.code, self.dims = math.prod(self.places), channels * height * wide
+        self.kl_weight, self.first, self.lr, self.betas = kl_weight, first, lr, betas
         self.register_buffer("log_sigma", torch.tensor(-1.0))
         self.register_buffer("shift", torch.zeros(z_dim, 1, 1))
         self.register_buffer("deviation", torch.ones(z_dim, 1, 1))
@@ -143,7 +147,7 @@ class Latent(Model):
         self, x: Tensor, eps: Tensor, x_0: Tensor, t: Tensor, hide: Tensor | None = None, labels: Tensor | None = None
     ) -> dict[str, Tensor]:
         """The negative ELBO per sample, in nats, with the KL weighed; and its parts."""
-        mu, logvar = self.encoder(x)  # (N, C, H, W) -> (N, z_dim, side, side) twice
+        mu, logvar = self.encoder(x)  # (N, C, H, W) -> (N, z_dim, *places) twice
         mean = torch.tanh(self.decoder(reparameterise(mu, logvar, eps)))
         sigma = optimal_sigma(x, mean, self.world.mean)
         log_p = log_gaussian(x, mean, sigma)  # (N,)
@@ -178,12 +182,12 @@ class Latent(Model):
 
     @torch.no_grad()
     def encode(self, x: Tensor, averaged: bool = True) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance of q(z | x): two (N, z_dim, side, side)."""
+        """Mean and log-variance of q(z | x): two (N, z_dim, *places)."""
         return encoded(self.network("encoder", averaged), x)
 
     @torch.no_grad()
     def decode(self, code: Tensor, averaged: bool = True) -> Tensor:
-        """Mean of p(x | z) at codes (N, z_dim, side, side): (N, C, H, W) in [-1, 1]."""
+        """Mean of p(x | z) at codes (N, z_dim, *places): (N, C, H, W) in [-1, 1]."""
         net = self.network("decoder", averaged)
         return torch.cat([torch.tanh(net(part)) for part in code.split(256)])
 
@@ -216,7 +220,7 @@ class Latent(Model):
         self, z: Tensor, steps: int = 20, solver: str = "heun", averaged: bool = True, labels: Tensor | None = None,
         guidance: float = 1.0,
     ) -> Tensor:  # fmt: skip
-        """Noise (N, code), to a code (N, z_dim, side, side), to pictures (N, C, H, W) in [-1, 1]."""
+        """Noise (N, code), to a code (N, z_dim, *places), to pictures (N, C, H, W) in [-1, 1]."""
         velocity = of_class(self.network("velocity", averaged), labels, guidance, self.classes)
         x = carry(velocity, z.unflatten(1, self.places), steps, solver)
         return torch.tanh(self.network("decoder", averaged)(x * self.deviation + self.shift))

@@ -187,15 +187,3 @@ def reset_statistics(module: nn.Module) -> bool:
         m.momentum = None
     module.train()
     return bool(norms)
-
-
-def level_widths(size: int, width: int, max_width: int) -> list[int]:
-    """Channels per level, fine to coarse, for maps of size, size / 2, ..., 4.
-
-    Raises:
-        ValueError: size is not 8, 16, 32, 64, 128 or 256.
-    """
-    levels = int(math.log2(size)) - 1 if size > 0 else 0
-    if size not in (8, 16, 32, 64, 128, 256):
-        raise ValueError(f"size {size}: these networks are built for 8, 16, 32, 64, 128 or 256 pixels")
-    return [min(width * 2**i, max_width) for i in range(levels)]

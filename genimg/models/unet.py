@@ -12,20 +12,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genimg.models.model import group_norm
+from genimg.models.sizes import LARGEST, SMALLEST, Size, sides, written
 
 
 class UNet(nn.Module):
-    """(N, channels, size, size), times (N,), labels (N,) or None -> (N, channels, size, size).
+    """(N, channels, height, width), times (N,), labels (N,) or None -> (N, channels, height, width).
 
     Its last convolution starts at zero, so an untrained one returns zeros.
 
     Args:
-        size: 8, 16, 32, 64, 128 or 256.
+        size: of squares, or (height, width), each from 8 to 512.
         channels: of the pictures.
         width: of the first level; each level doubles it, up to `max_width`. Levels halve the map down to 4x4 at least,
             three of them at most.
-        patch: pixels of a patch x patch square become channels of one position; None takes the one that makes the
-            first level at most 32 wide.
+        patch: pixels of a patch x patch square become channels of one position; None takes the first of 1, 2, 4, 8, 16
+            that makes the first level no more than 48x48, where that can be.
         classes: 0, or how many labels there are. Label `classes` stands for "none given".
 
     Raises:
@@ -33,14 +34,21 @@ class UNet(nn.Module):
     """
 
     def __init__(
-        self, size: int = 16, channels: int = 1, width: int = 32, max_width: int = 128, patch: int | None = None,
+        self, size: Size = 16, channels: int = 1, width: int = 32, max_width: int = 128, patch: int | None = None,
         classes: int = 0,
     ) -> None:  # fmt: skip
         super().__init__()
-        patch = patch or max(1, size // 32)
-        if size not in (8, 16, 32, 64, 128, 256) or size % patch or size // patch < 4:
-            raise ValueError(f"size {size} with patches of {patch}: it is built for 8 to 256 pixels, maps of 4 or more")
-        levels = min(3, int(math.log2(size // patch)) - 1)
+        both = sides(size)
+        patch = patch or patch_for(both)
+        if min(both) < SMALLEST or max(both) > LARGEST or any(s % patch or s // patch < 4 for s in both):
+            raise ValueError(
+                f"size {written(size)} with patches of {patch}: it is built for {SMALLEST} to {LARGEST} pixels a side, "
+                f"maps of 4 or more"
+            )
+        maps = [(both[0] // patch, both[1] // patch)]  # (height, width) of each level
+        while len(maps) < 3 and min(maps[-1]) >= 8:
+            maps.append((-(-maps[-1][0] // 2), -(-maps[-1][1] // 2)))
+        levels = len(maps)
         widths = [min(width * 2**i, max_width) for i in range(levels)]
         self.patch, self.classes, cond = patch, classes, 4 * width
         self.time = nn.Sequential(TimeFeatures(), nn.Linear(32, cond), nn.SiLU(), nn.Linear(cond, cond))
@@ -54,7 +62,7 @@ class UNet(nn.Module):
             before = w
         self.middle = Block(before, before, cond)
         for i, w in reversed(list(enumerate(widths))):
-            grow = nn.Upsample(scale_factor=2) if i < levels - 1 else nn.Identity()
+            grow = nn.Upsample(maps[i]) if i < levels - 1 else nn.Identity()
             self.up.append(nn.ModuleList([grow, Block(before + w, w, cond)]))
             before = w
         self.norm = group_norm(before)
@@ -81,6 +89,12 @@ class UNet(nn.Module):
             x = block(torch.cat([grow(x), fine.pop()], 1), c)  # (N, 2 w, s, s) -> (N, w, 2 s, 2 s)
         x = self.last(F.silu(self.norm(x)))
         return F.pixel_shuffle(x, self.patch).float()
+
+
+def patch_for(both: tuple[int, int]) -> int:
+    """The patch of pictures (height, width) for which none is given: see `UNet`."""
+    fit = [p for p in (1, 2, 4, 8, 16) if all(side % p == 0 and side // p >= 4 for side in both)] or [1]
+    return next((p for p in fit if math.prod(both) <= (48 * p) ** 2), fit[-1])
 
 
 class Block(nn.Module):

@@ -22,7 +22,8 @@ from genimg.models.likelihood import (
     log_discretised_logistic,
     log_gaussian,
 )
-from genimg.models.model import Alone, Model, Player, group_norm, level_widths, reset_statistics
+from genimg.models.model import Alone, Model, Player, group_norm, reset_statistics
+from genimg.models.sizes import Size, level_sides, level_widths, sides
 
 #: Bounds of log sigma, so that a perfectly reconstructed batch does not make the density infinite.
 LOG_SIGMA_RANGE = (-6.0, 3.0)
@@ -55,14 +56,14 @@ def encoded(encoder: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class Encoder(nn.Module):
-    """Picture (N, channels, size, size) -> mean and log-variance of q(z | x), each (N, z_dim).
+    """Picture (N, channels, height, width) -> mean and log-variance of q(z | x), each (N, z_dim).
 
     Norms are over groups of a sample, not of the batch: a bound on log p(x) must not depend on which other pictures
     are there.
     """
 
     def __init__(
-        self, size: int = 16, channels: int = 1, z_dim: int = 16, width: int = 32, max_width: int = 128
+        self, size: Size = 16, channels: int = 1, z_dim: int = 16, width: int = 32, max_width: int = 128
     ) -> None:
         super().__init__()
         widths = [channels, *level_widths(size, width, max_width)]
@@ -71,7 +72,7 @@ class Encoder(nn.Module):
             nn.Sequential(nn.Conv2d(a, b, 4, stride=2, padding=1), group_norm(b), nn.SiLU())
             for a, b in pairwise(widths[1:])
         )
-        self.last = nn.Linear(widths[-1] * 16, 2 * z_dim)
+        self.last = nn.Linear(widths[-1] * math.prod(level_sides(size)[-1]), 2 * z_dim)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         x = F.silu(self.first(x))
@@ -82,23 +83,27 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """z (N, z_dim) -> mean of p(x | z) before it is squashed, (N, channels, size, size)."""
+    """z (N, z_dim) -> mean of p(x | z) before it is squashed, (N, channels, height, width)."""
 
     def __init__(
-        self, size: int = 16, channels: int = 1, z_dim: int = 16, width: int = 32, max_width: int = 128
+        self, size: Size = 16, channels: int = 1, z_dim: int = 16, width: int = 32, max_width: int = 128
     ) -> None:
         super().__init__()
-        widths = level_widths(size, width, max_width)[::-1]
-        self.z_dim = z_dim
-        self.dense = nn.Linear(z_dim, widths[0] * 16)
+        widths, maps = level_widths(size, width, max_width)[::-1], level_sides(size)[::-1]  # coarse to fine
+        self.z_dim, self.coarse = z_dim, maps[0]
+        self.dense = nn.Linear(z_dim, widths[0] * math.prod(maps[0]))
         self.levels = nn.ModuleList(
-            nn.Sequential(nn.ConvTranspose2d(a, b, 4, stride=2, padding=1), group_norm(b), nn.SiLU())
-            for a, b in pairwise(widths)
+            nn.Sequential(
+                nn.ConvTranspose2d(a, b, 4, stride=2, padding=1, output_padding=(h % 2, w % 2)),
+                group_norm(b),
+                nn.SiLU(),
+            )
+            for (a, b), (h, w) in zip(pairwise(widths), maps[1:], strict=True)
         )
         self.last = nn.Conv2d(widths[-1], channels, 3, padding=1)
 
     def forward(self, z: Tensor) -> Tensor:
-        x = F.silu(self.dense(z)).unflatten(1, (-1, 4, 4))  # (N, z_dim) -> (N, C, 4, 4)
+        x = F.silu(self.dense(z)).unflatten(1, (-1, *self.coarse))  # (N, z_dim) -> (N, C, 4, 4)
         x = x.contiguous(memory_format=torch.channels_last)
         for level in self.levels:
             x = level(x)  # (N, C, s, s) -> (N, C / 2, 2 s, 2 s)
@@ -115,7 +120,7 @@ class VAE(Model):
     """Encoder, decoder and a likelihood, trained on the negative ELBO.
 
     Args:
-        size, channels, z_dim, width, max_width: of the networks.
+        size, channels, z_dim, width, max_width: of the networks; see `gan.Generator`.
         encoder, decoder: networks of your own in their place; the decoder has an attribute `z_dim`.
         likelihood: "gaussian"; "logistic" (discretised, learned scale); "bernoulli" (for black and white pictures).
         levels: grey levels of the pictures, equally spaced with both ends; 256 of 8-bit ones.
@@ -132,7 +137,7 @@ class VAE(Model):
     quick = True
 
     def __init__(
-        self, size: int = 16, channels: int = 1, z_dim: int = 16, width: int = 32, max_width: int = 128,
+        self, size: Size = 16, channels: int = 1, z_dim: int = 16, width: int = 32, max_width: int = 128,
         likelihood: str = "gaussian", sigma: str | float = "optimal", beta: float = 1.0, lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999), encoder: nn.Module | None = None, decoder: nn.Module | None = None,
         levels: int = LEVELS,
@@ -144,7 +149,7 @@ class VAE(Model):
             raise ValueError(f"sigma {sigma!r}: it is one of {', '.join(SIGMAS)} or a positive number")
         self.encoder = encoder or Encoder(size, channels, z_dim, width, max_width)
         self.decoder = decoder or Decoder(size, channels, z_dim, width, max_width)
-        self.z_dim, self.dims = cast(int, self.decoder.z_dim), channels * size * size
+        self.z_dim, self.dims = cast(int, self.decoder.z_dim), channels * math.prod(sides(size))
         self.likelihood, self.sigma, self.beta, self.lr, self.betas = likelihood, sigma, beta, lr, betas
         self.levels = levels
         start = math.log(sigma) if isinstance(sigma, int | float) else -1.0

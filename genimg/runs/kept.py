@@ -26,7 +26,8 @@ from torch import Tensor
 from genimg import plots
 from genimg.data.account import Account
 from genimg.models.model import Model
-from genimg.runs.recipes import Recipe
+from genimg.models.sizes import written
+from genimg.runs.recipes import Recipe, told
 from genimg.runs.scores import PART, Score, best
 from genimg.system import files
 from genimg.system.errors import RunError
@@ -77,7 +78,7 @@ def refuse_other(stored: Recipe, recipe: Recipe, out: Path) -> None:
     for field in dataclasses.fields(Recipe):
         before, now = getattr(stored, field.name), getattr(recipe, field.name)
         if before != now and field.name not in free:
-            differing.append(f"--{field.name.replace('_', '-')} was {before}, is {now}")
+            differing.append(f"--{field.name.replace('_', '-')} was {told(before)}, is {told(now)}")
     if differing:
         raise RunError(f"{out} was trained otherwise: {'; '.join(differing)}. Choose another --out, or the same again")
     if not same:
@@ -94,8 +95,10 @@ def refuse_other(stored: Recipe, recipe: Recipe, out: Path) -> None:
 
 
 def write_config(recipe: Recipe, out: Path) -> None:
-    """The recipe as JSON."""
-    files.write_text(out / CONFIG, files.as_json(dataclasses.asdict(recipe), indent=2) + "\n")
+    """The recipe as JSON, a size that is not of squares as text."""
+    values = dataclasses.asdict(recipe)
+    values["size"] = recipe.size if isinstance(recipe.size, int) else written(recipe.size)
+    files.write_text(out / CONFIG, files.as_json(values, indent=2) + "\n")
 
 
 def write_account(account: Account | None, out: Path) -> None:

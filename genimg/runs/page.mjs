@@ -81,7 +81,7 @@ async function follow(z, stale, show) {
   return x;
 }
 
-const screen = (across, label) => kit.screen(width, height, Math.max(1, Math.round(across / width)), label);
+const screen = (across, label) => kit.screen(width, height, Math.max(1, Math.round(across / Math.max(width, height))), label);
 const paint = (canvas, x) => kit.paint(canvas, x, shape);
 const announce = kit.announcer(live);
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from genimg.data.account import title
 from genimg.data.sources import data_folder
 from genimg.models.export import halved
+from genimg.models.sizes import sides
 from genimg.runs import sections, shown
 from genimg.runs.run import class_of, load
 from genimg.system import browser, files
@@ -78,7 +79,7 @@ def make(
     parts = {
         "title": html.escape(f"{family} on {title(recipe.data)}" + (f": {named}" if named else "")),
         "lead": sections.lead(out, recipe, sum(one.numel() for one in network.module.parameters())),
-        "grids": sections.grids(out, recipe.size), "numbers": sections.numbers(out, numbers),
+        "grids": sections.grids(out, sides(recipe.size)[0]), "numbers": sections.numbers(out, numbers),
         "recipe": sections.recipe_of(recipe),
         "foot": html.escape(
             "Made by genimg, the package of the book Images from Noise. The page holds all that it needs, fetches "

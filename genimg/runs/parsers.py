@@ -4,7 +4,9 @@ import argparse
 import dataclasses
 from collections.abc import Sequence
 
+from genimg.models import sizes
 from genimg.models.gan import LOSSES
+from genimg.models.sizes import Size
 from genimg.runs.commands import evaluate, train
 from genimg.runs.recipes import NEWER, SAVE_EVERY, Recipe
 from genimg.system.options import command, path
@@ -88,7 +90,10 @@ def _add_options(p: argparse.ArgumentParser, family: str) -> None:
     where.add_argument(
         "--from", dest="start", type=path, help="folder of another run, from whose weights this one starts"
     )
-    where.add_argument("--size", type=int, help="width and height in pixels: 16, 32, 64, 128, 256")
+    where.add_argument(
+        "--size", type=_size,
+        help="pixels along width and height, a multiple of 8 up to 512; WIDTHxHEIGHT, as 96x64, where they differ",
+    )  # fmt: skip
     where.add_argument(
         "--n", "--pictures", type=int, help="at most so many, drawn by the seed; torchrun passes on --pictures only"
     )
@@ -182,6 +187,13 @@ def add_evaluate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def _sigma(text: str) -> str | float:
     return text if text == "optimal" else float(text)
+
+
+def _size(text: str) -> Size:
+    try:
+        return sizes.read(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _policy(text: str) -> str:

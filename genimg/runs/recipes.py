@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from genimg.data.augment import mirror
-from genimg.models import classic, flow, gan, labelled, latent, vae
+from genimg.models import classic, flow, gan, labelled, latent, sizes, vae
 from genimg.models.diff_augment import POLICIES
 from genimg.models.model import Model
 from genimg.system.errors import RunError
@@ -40,8 +40,8 @@ class Recipe:
     Attributes:
         family: "gan", "vae", "flow" or "latent".
         data: a source of `load_images`, as text.
-        size, channels: of the pictures; None takes 1 channel where all of a folder are grey, else 3; with 4 they are
-            transparent where a folder's are.
+        size, channels: of the pictures: pixels of a side, or (height, width), see `models.sizes`; None takes 1 channel
+            where all of a folder are grey, else 3; with 4 they are transparent where a folder's are.
         n: how many pictures at most; None takes all (of shapes 10,000).
         held_out: how many of them are not trained on, but measured by; None takes what `pictures.to_hold_out` says.
         steps, batch, seed: of the training. batch counts pictures over all processes.
@@ -66,7 +66,7 @@ class Recipe:
 
     family: str
     data: str
-    size: int = 64
+    size: sizes.Size = 64
     channels: int | None = None
     n: int | None = None
     held_out: int | None = None
@@ -106,6 +106,11 @@ class Recipe:
             odd = sorted(set(values) ^ known) if isinstance(values, dict) else [type(values).__name__]
             raise RunError(f"it is not a recipe of this version: {', '.join(map(str, odd[:5]))}")
         lists = {name: tuple(values[name]) for name in LISTS if isinstance(values[name], list)}
+        if isinstance(values["size"], str):
+            try:
+                values = values | {"size": sizes.read(values["size"])}
+            except ValueError as error:
+                raise RunError(str(error)) from None
         recipe = cls(**values | lists)
         try:
             recipe.check()
@@ -128,7 +133,11 @@ class Recipe:
             "loss": None if not is_gan else "sigmoid_bce" if text else "relativistic",
             "r1": None if not is_gan else 0.0 if text else 0.1,
         }
-        recipe = dataclasses.replace(self, **{k: v for k, v in defaults.items() if getattr(self, k) is None})
+        size = tuple(self.size) if isinstance(self.size, list) else self.size
+        if isinstance(size, tuple) and len(set(size)) == 1 and len(size) == 2:
+            size = size[0]
+        found = {k: v for k, v in defaults.items() if getattr(self, k) is None}
+        recipe = dataclasses.replace(self, size=size, **found)
         recipe.check()
         return recipe
 
@@ -138,7 +147,8 @@ class Recipe:
         Raises:
             RunError: a setting that no run can have; the message names it and what it may be.
         """
-        sizes = classic.SIZES if self.networks == "text" else (8, 16, 32, 64, 128, 256)
+        text = self.networks == "text"
+        of_text = f"one of {', '.join(map(str, classic.SIZES))}"
         rules = {
             "family": (self.family in FAMILIES, f"one of {', '.join(FAMILIES)}"),
             "data": (isinstance(self.data, str) and self.data, "a folder or the name of a source"),
@@ -147,7 +157,10 @@ class Recipe:
                 "book: the source text has no flow" if self.family in NEWER else f"one of {', '.join(NETWORKS)}",
             ),
             "norm": (self.norm in gan.NORMS, f"one of {', '.join(gan.NORMS)}"),
-            "size": (_whole(self.size) and self.size in sizes, f"one of {', '.join(map(str, sizes))}"),
+            "size": (
+                sizes.is_size(self.size) and (self.size in classic.SIZES or not text),
+                of_text if text else sizes.rule(self.size),
+            ),
             "channels": (
                 self.channels is None or _whole(self.channels) and self.channels in (1, 3, 4),
                 "1, 3 or 4",
@@ -195,7 +208,7 @@ class Recipe:
         for name, (holds, may_be) in rules.items():
             if not holds:
                 value = getattr(self, name.replace("-", "_"))
-                raise RunError(f"--{name} {value if isinstance(value, str) else repr(value)}: it has to be {may_be}")
+                raise RunError(f"--{name} {told(value)}: it has to be {may_be}")
 
     def _of_others(self) -> dict[str, Any]:
         """Settings that have been made although they are not of this family, or not of these networks."""
@@ -211,6 +224,7 @@ class Recipe:
         """A fresh model, its weights drawn from torch's global generator: seed that first."""
         size, channels, z_dim, width = self.size, self.channels, self.z_dim, self.width
         text, classes = self.networks == "text", len(self.class_names)
+        side, _ = sizes.sides(size)  # the text's networks are for squares
         assert width is not None and self.lr is not None, "complete() fills in what is None"
         assert channels is not None, "load_pictures() fills it in"
         if self.family == "flow":
@@ -222,13 +236,13 @@ class Recipe:
         if self.family == "vae":
             options = dict(size=size, channels=channels, lr=self.lr, beta=self.beta, sigma=self.sigma)
             if text:
-                options |= dict(encoder=classic.Encoder(size, channels, z_dim, width), betas=(0.5, 0.999))
-                options |= dict(decoder=classic.Decoder(size, channels, z_dim, width))
+                options |= dict(encoder=classic.Encoder(side, channels, z_dim, width), betas=(0.5, 0.999))
+                options |= dict(decoder=classic.Decoder(side, channels, z_dim, width))
             return vae.VAE(z_dim=z_dim, width=width, max_width=8 * width, **options)
         options = dict(loss=self.loss, lr=self.lr, r1=self.r1, r2=self.r1, augment=self.diff_augment or None)
         if text:
-            options |= dict(betas=(0.5, 0.999), generator=classic.Generator(size, channels, z_dim, width))
-            options |= dict(discriminator=classic.Discriminator(size, channels, width))
+            options |= dict(betas=(0.5, 0.999), generator=classic.Generator(side, channels, z_dim, width))
+            options |= dict(discriminator=classic.Discriminator(side, channels, width))
         options |= dict(every=8, norm=self.norm)
         if classes:
             return labelled.LabelledGAN(classes, size, channels, z_dim, width, width, 8 * width, **options)
@@ -237,6 +251,13 @@ class Recipe:
     def transform(self) -> Callable[[Tensor], Tensor] | None:
         """What is done to each batch before the model sees it."""
         return mirror if self.mirror else None
+
+
+def told(value: object) -> str:
+    """A setting's value as the command line has it."""
+    if isinstance(value, tuple) and len(value) == 2 and all(map(_whole, value)):
+        return sizes.written(value)
+    return value if isinstance(value, str) else repr(value)
 
 
 def _whole(value: object, low: int | None = None, high: int | None = None) -> bool:

@@ -177,4 +177,4 @@ def _is_score(row: Any) -> bool:
 
 def _small(x: Tensor) -> Tensor:
     """Pictures (N, C, H, W), larger ones averaged down."""
-    return F.adaptive_avg_pool2d(x, SIDE) if x.shape[-1] > SIDE else x
+    return F.adaptive_avg_pool2d(x, SIDE) if max(x.shape[-2:]) > SIDE else x

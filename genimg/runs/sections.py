@@ -17,10 +17,11 @@ import numpy as np
 from genimg.data.account import title
 from genimg.data.images import SOURCES
 from genimg.measure.yardstick import MEANS
+from genimg.models import sizes
 from genimg.runs import scores
 from genimg.runs.kept import HISTORY, PICTURES, SAMPLES
 from genimg.runs.parsers import OF_FAMILY
-from genimg.runs.recipes import FOUND, Recipe
+from genimg.runs.recipes import FOUND, Recipe, told
 from genimg.system import files
 from genimg.system.errors import RunError
 
@@ -36,14 +37,15 @@ def lead(out: Path, recipe: Recipe, parameters: int) -> str:
     saves = scores.read(out)
     step = scores.best(saves).step if saves else _float(rows[-1]["step"]) if rows else None
     after = f"{step:,.0f} of {recipe.steps:,}" if step is not None and math.isfinite(step) else f"{recipe.steps:,}"
-    text = f"A {recipe.size}x{recipe.size} generator of {parameters:,} weights after {after} steps."
+    height, width = sizes.sides(recipe.size)
+    text = f"A {width}x{height} generator of {parameters:,} weights after {after} steps."
     account = out / PICTURES
     read = account.read_text("utf-8").partition("\n")[0] if account.is_file() else ""
     return html.escape(f"{text} It was trained on {read}." if read else text)
 
 
-def grids(out: Path, size: int) -> str:
-    """The grid of data, the last grid of samples, and the first row of some on the way."""
+def grids(out: Path, height: int) -> str:
+    """Of pictures of a height, the grid of data, the last grid of samples, and the first row of some on the way."""
     steps = sorted((out / SAMPLES).glob("step-*.png"))
     figures = []
     data = out / SAMPLES / "data.png"
@@ -53,7 +55,7 @@ def grids(out: Path, size: int) -> str:
         figures.append(_figure(_read(steps[-1]), f"Its samples at step {_step(steps[-1])}."))
     if len(steps) > 1:
         some = [steps[round(i * (len(steps) - 1) / (ROWS - 1))] for i in range(ROWS)] if len(steps) > ROWS else steps
-        rows = [_read(one)[:size] for one in some]
+        rows = [_read(one)[:height] for one in some]
         gap = np.full_like(rows[0][:1], 255)
         sheet = np.concatenate([part for row in rows for part in (row, gap)][:-1])
         figures.append(_figure(sheet, f"The same noise at steps {', '.join(map(_step, some))}: a row each."))
@@ -170,7 +172,7 @@ def recipe_of(recipe: Recipe) -> str:
 
 
 def _setting(value: Any) -> str:
-    return "yes" if value is True else " ".join(value) if isinstance(value, tuple) else str(value)
+    return "yes" if value is True else " ".join(_words(value))
 
 
 def asked(recipe: Recipe) -> Mapping[str, Any]:
@@ -193,5 +195,10 @@ def train_line(recipe: Recipe) -> list[str]:
     line = ["train", recipe.family, "--data", data, "--out", "runs/again"]
     for name, value in asked(recipe).items():
         line.append(f"--{name.replace('_', '-')}")
-        line += value if isinstance(value, tuple) else [] if value is True else [str(value)]
+        line += [] if value is True else _words(value)
     return line
+
+
+def _words(value: Any) -> list[str]:
+    """A setting as the command line has it; what is a tuple of numbers is a size."""
+    return list(value) if isinstance(value, tuple) and isinstance(value[0], str) else [told(value)]

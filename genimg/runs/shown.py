@@ -10,6 +10,7 @@ from genimg.models.export import Pictures, Velocity, described, onnx_bytes
 from genimg.models.flow import Flow
 from genimg.models.latent import Latent
 from genimg.models.model import Model
+from genimg.models.sizes import sides
 from genimg.runs.recipes import Recipe
 from genimg.system.errors import RunError
 
@@ -54,7 +55,8 @@ def network_of(model: Model, recipe: Recipe, label: int | None = None) -> Networ
         raise RunError(
             "a latent run has two networks, a flow and a decoder, and a page runs one; sample --walk shows it"
         )
-    shape = f"{recipe.channels}, {recipe.size}, {recipe.size}"
+    height, width = sides(recipe.size)
+    shape = f"{recipe.channels}, {height}, {width}"
     colours = "grey" if recipe.channels == 1 else "red, green, blue"
     pictures = f"float32 (n, {shape}), {colours} from -1, black, to 1, white"
     if recipe.channels == 4:
@@ -65,7 +67,7 @@ def network_of(model: Model, recipe: Recipe, label: int | None = None) -> Networ
             "velocity": f"float32 (n, {shape}), dx/dt at x and t",
         }  # fmt: skip
         use = f"Followed from t = 0 to t = 1, by 20 steps of Heun's method, the last by Euler's, x becomes {pictures}"
-        x = torch.randn(2, recipe.channels or 3, recipe.size, recipe.size)
+        x = torch.randn(2, recipe.channels or 3, height, width)
         return Network(Velocity(model, label), {"x": x, "t": torch.tensor([0.2, 0.7])}, meaning, use)
     z = model.noise(2, torch.Generator(model.device()).manual_seed(0)).cpu()
     meaning = {"z": f"float32 (n, {z.shape[1]}), noise from N(0, 1)", "x": pictures}

@@ -45,10 +45,11 @@ def explained(model: Model, x: Tensor) -> Iterator[None]:
         made = _made(model)
         if made is None or made == tuple(x.shape[1:]):
             raise
-        channels, _, size = made
+        (channels, *sides), (height, width) = made, x.shape[-2:]
+        size, own = (a if a == b else (a, b) for a, b in (sides, (height, width)))
         raise DataError(
             f"the pictures are {tuple(x.shape[1:])}, channels x height x width, and the model makes {made}: build it "
-            f"with size={x.shape[-1]}, channels={x.shape[1]}, or load pictures with size={size}"
+            f"with size={own}, channels={x.shape[1]}, or load pictures with size={size}"
             + (f" and of {channels} channel{'s' * (channels > 1)}" if channels != x.shape[1] else "")
         ) from error
 

@@ -209,7 +209,7 @@ def augmented_share(x_fake: Tensor | None, x_train: Tensor, transform: Callable[
 
 def _rows(x: Tensor) -> Tensor:
     """Pictures (N, C, H, W) -> (N, D), larger ones averaged down."""
-    if x.shape[-1] > SIDE:
+    if max(x.shape[-2:]) > SIDE:
         x = F.adaptive_avg_pool2d(x, SIDE)
     return x.float().flatten(1)
 

@@ -13,8 +13,9 @@ import torch
 from PIL import Image, features
 
 from genimg.__main__ import main
+from genimg.data import fitting
 from genimg.data.account import Account, title
-from genimg.data.decode import decode
+from genimg.data.decode import decode, is_picture
 from genimg.data.find import FOREIGN, RAW, find
 from genimg.data.folder import _Reading
 from genimg.data.images import fingerprint
@@ -308,6 +309,45 @@ def test_a_jpeg_that_stays_too_large_is_refused(tmp_path):
         (tmp_path / "a.jpg").write_bytes(content)
         with pytest.raises(DataError, match=r"too many" if width == height else r"a\.jpg cannot be read"):
             decode(tmp_path / "a.jpg", 1024)
+
+
+def enormous(noisy=300):
+    """201 million pixels, a third of them dark, of which some rows are noise that no file can hold in less."""
+    pixels = np.full((12288, 16384), 130, dtype=np.uint8)
+    pixels[:4096] = 10
+    pixels[5000 : 5000 + noisy] = np.random.default_rng(0).integers(0, 255, (noisy, 16384), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+@linux
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_an_honest_picture_of_200_megapixels_is_read(ending, tmp_path):
+    file = tmp_path / f"a.{ending}"
+    enormous().save(file, **({"compress_level": 1} if ending == "png" else {}))
+    assert is_picture(file)
+    code = f"x = decode({str(file)!r}, 48)[0].float()\n"
+    code += "assert abs(x[:15].mean() - 10) < 1 and abs(x[33:].mean() - 130) < 1, x"
+    assert peak(code) < 300
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK"])
+def test_it_is_reduced_as_a_copy_of_all_of_it_would_be(mode, monkeypatch):
+    monkeypatch.setattr(fitting, "BAND", 1500 * 100)
+    random = np.random.default_rng(0).integers(0, 255, (900, 1500, 4), dtype=np.uint8)
+    picture = Image.fromarray(random).convert(mode)
+    found = fitting.reduced(picture, (16, 24))
+    clear = mode in ("LA", "RGBA")
+    whole = picture.convert("RGBA").convert("RGBa") if clear else picture.convert("RGB")
+    whole = whole.reduce(18).convert("RGBA" if clear else "RGB")
+    assert found.mode == whole.mode and found.size == (84, 50)
+    np.testing.assert_array_equal(np.asarray(found), np.asarray(whole))
+    assert fitting.reduced(picture, (300, 16)) is picture
+
+
+def test_a_small_file_that_claims_as_much_is_refused(tmp_path):
+    enormous(noisy=0).save(tmp_path / "a.png")
+    with pytest.raises(DataError, match=r"a\.png cannot be read .*16,384 x 12,288 pixels are too many"):
+        decode(tmp_path / "a.png", 64)
 
 
 @linux

@@ -5,8 +5,10 @@ import torch
 
 from genimg.models import unet
 
+SHAPES = [(8, 1, None), (16, 3, 2), (32, 3, 1), (64, 3, None), (40, 1, None), (104, 3, None)]
 
-@pytest.mark.parametrize(("size", "channels", "patch"), [(8, 1, None), (16, 3, 2), (32, 3, 1), (64, 3, None)])
+
+@pytest.mark.parametrize(("size", "channels", "patch"), SHAPES)
 def test_unet(size, channels, patch):
     net = unet.UNet(size, channels, width=12, max_width=20, patch=patch, classes=4)
     x, t = torch.randn(2, channels, size, size), torch.tensor([0.1, 0.8])
@@ -23,7 +25,7 @@ def test_unet(size, channels, patch):
     assert torch.allclose(alone, y[:1], atol=1e-4), "a picture's answer depends on its neighbours"
 
 
-@pytest.mark.parametrize(("size", "patch"), [(12, None), (8, 4), (16, 3), (512, None)])
+@pytest.mark.parametrize(("size", "patch"), [(7, None), (8, 4), (16, 3), (520, None)])
 def test_unet_refuses(size, patch):
     with pytest.raises(ValueError, match="it is built for"):
         unet.UNet(size, patch=patch)

@@ -154,3 +154,13 @@ def test_one_picture_does_not_depend_on_its_neighbours():
 def test_bad_arguments_are_named(options):
     with pytest.raises(ValueError, match=str(next(iter(options.values())))):
         vae.VAE(**options)
+
+
+@pytest.mark.parametrize("size", [8, 24, 40, 64, 88])
+def test_networks_fit_each_other(size):
+    encoder, decoder = vae.Encoder(size, 3, 5, width=4, max_width=8), vae.Decoder(size, 3, 5, width=4, max_width=8)
+    mu, logvar = encoder(torch.randn(2, 3, size, size))
+    assert mu.shape == logvar.shape == (2, 5)
+    assert decoder(mu).shape == (2, 3, size, size)
+    with pytest.raises(ValueError, match="a multiple of 8 from 8 to 512"):
+        vae.VAE(size + 4)

@@ -85,12 +85,19 @@ def with_(arguments, *changes):
 
 
 ARGUMENTS = {
-    "size 0": (with_(NEW, "--size", "0"), ["--size 0", "one of 8, 16"]),
-    "size -1": (with_(NEW, "--size", "-1"), ["--size -1", "one of 8, 16"]),
-    "size 7": (with_(NEW, "--size", "7"), ["--size 7", "one of 8, 16"]),
-    "size 33": (with_(NEW, "--size", "33"), ["--size 33", "one of 8, 16"]),
-    "size huge": (with_(NEW, "--size", str(10**9)), ["one of 8, 16"]),
-    "size nan": (with_(NEW, "--size", "nan"), ["invalid int value", "--help"]),
+    "size 0": (with_(NEW, "--size", "0"), ["--size 0", "a multiple of 8 from 8 to 512"]),
+    "size -1": (with_(NEW, "--size", "-1"), ["--size -1", "a multiple of 8 from 8 to 512"]),
+    "size 7": (with_(NEW, "--size", "7"), ["--size 7", "a multiple of 8 from 8 to 512"]),
+    "size 33": (with_(NEW, "--size", "33"), ["--size 33", "a multiple of 8 from 8 to 512"]),
+    "size huge": (with_(NEW, "--size", str(10**9)), ["a multiple of 8 from 8 to 512"]),
+    "size nan": (with_(NEW, "--size", "nan"), ["'nan' is no size", "a multiple of 8 from 8 to 512", "--help"]),
+    "size of one side": (with_(NEW, "--size", "96x"), ["'96x' is no size", "--help"]),
+    "sizes that are none": (with_(NEW, "--size", "100x60"), ["--size 100x60", "the nearest: 96x56 or 104x64"]),
+    "sizes of squares": (with_(NEW, "--size", "16x8"), ["size=(8, 16)", "digits are squares"]),
+    "sizes of text's networks": (
+        with_(NEW, "--networks", "text", "--size", "64x32"),
+        ["--size 64x32", "one of 32, 64"],
+    ),
     "size of text's networks": (with_(NEW, "--networks", "text", "--size", "16"), ["--size 16", "one of 32, 64"]),
     "steps 0": (with_(NEW, "--steps", "0"), ["--steps 0", "from 1"]),
     "steps -5": (with_(NEW, "--steps", "-5"), ["--steps -5", "from 1"]),
