@@ -176,6 +176,12 @@ def write(
     files.write_text(path, files.as_json(record, indent=1) + "\n")
 
 
+def parts(name: str, folder: str | os.PathLike[str] = FOLDER) -> tuple[str, ...]:
+    """Names of the parts that are on record."""
+    path = Path(folder) / f"{name}.json"
+    return tuple(_read(path).get("parts", {})) if path.exists() else ()
+
+
 def _picture_of(path: Path, part: str | None) -> Path:
     return path.with_name(f"{path.stem}-{part}.png") if part else path.with_suffix(".png")
 
