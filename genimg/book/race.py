@@ -135,7 +135,7 @@ def of_family(name: str) -> Callable[[Images | Stream, float, torch.device], tup
                 progress.update(run.step, run.advance())
                 # The first steps tell better than some before them how many there is time for.
                 if run.step % 25 == 0 and run.step < 0.9 * first * run.steps:
-                    run.steps = round(seconds / mean * run.step * cost / (clock(device) - started))
+                    run.steps = progress.total = round(seconds / mean * run.step * cost / (clock(device) - started))
             run.finish()
         more = {"minutes": (clock(device) - started) / 60, "steps": run.steps, "batch": run.batch}
         return lambda n, seed: model.sample(n, seed), more | {"parameters": parameters(model)}
@@ -166,7 +166,7 @@ def seconds_a_step(
 def dcgan(
     train: Images | Stream, seconds: float, device: torch.device, batch: int = 128, z_dim: int = 100
 ) -> tuple[Sampler, dict[str, Any]]:
-    """The DCGAN of PyTorch's tutorial (https://docs.pytorch.org/tutorials/beginner/dcgan_faces_tutorial.html): the
+    """The DCGAN of PyTorch's tutorial (https://pytorch.org/tutorials/beginner/dcgan_faces_tutorial.html): the
     networks of Radford et al. 2015 (https://arxiv.org/abs/1511.06434), binary cross-entropy, Adam with 2e-4 and betas
     (0.5, 0.999), batches of 128. Samples come from the generator as it is, in training mode, 64 at a time."""
     _, channels, size, _ = train.shape
