@@ -57,15 +57,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         import torch
 
         from genimg.runs import advice, kept
-        from genimg.runs.parsers import unknown
+        from genimg.runs.parsers import unknown, why_default, with_family
         from genimg.runs.run import Stopped
         from genimg.system.errors import DataError, RunError
         from genimg.training.loop import Diverged
 
         p = parser()
-        options, left = p.parse_known_args(arguments)
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        options, left = p.parse_known_args(whole := with_family(given))
         if left:
             p.error(unknown(left, options))
+        if whole != given and os.environ.get("RANK", "0") == "0":
+            print(why_default())
 
     def tell(error: BaseException | str, way_out: str = "") -> int:
         rank = f" (process {os.environ['RANK']})" if int(os.environ.get("WORLD_SIZE", "1")) > 1 else ""

@@ -16,6 +16,8 @@ from genimg.system.errors import RunError
 
 #: What can be trained.
 FAMILIES = ("gan", "vae", "flow", "latent")
+#: What is trained where no family is named: the one that came nearest in the race on record, see `book.race`.
+DEFAULT = "latent"
 #: Family -> settings that the others do not have.
 OWN = {
     "gan": ("norm", "loss", "r1", "diff_augment", "classes"), "vae": ("beta", "sigma"), "flow": ("classes",),
