@@ -16,7 +16,7 @@ from genimg.system.errors import RunError
 
 #: What can be trained.
 FAMILIES = ("gan", "vae", "flow", "latent")
-#: What is trained where no family is named: the one that came nearest in the race on record, see `book.race`.
+#: The family that is trained where none is named. It came nearest in the race on record, see `book.race`.
 DEFAULT = "latent"
 #: Family -> settings that the others do not have.
 OWN = {
