@@ -15,6 +15,7 @@ EXAMPLES = """
 examples:
   python -m genimg train gan --data ~/pictures --size 64 --out runs/a     train on a folder; Ctrl-C saves
   python -m genimg train gan --data ~/pictures --size 64 --out runs/a     the same again goes on from there
+  python -m genimg train --data ~/pictures --out runs/b                   the family that won the race on record
   python -m genimg sample runs/a --n 64 --seed 1 --out grid.png           64 new pictures
   python -m genimg evaluate runs/a                                        what can be measured of it
   python -m genimg page runs/a --out page.html                            its model live, in one file to show

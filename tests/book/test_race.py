@@ -8,7 +8,7 @@ from PIL import Image
 
 from genimg.book import race, records
 from genimg.data.sources import load_images
-from genimg.runs.recipes import Recipe
+from genimg.runs.recipes import DEFAULT, FAMILIES, Recipe
 from genimg.system.errors import RunError
 
 
@@ -75,3 +75,22 @@ def test_each_part_of_a_run_is_timed(family):
     )
     assert [share for share, _ in costs] == ([0.5, 0.5] if family == "latent" else [1.0])
     assert all(cost > 0 for _, cost in costs)
+
+
+def test_the_committed_race_was_fair_and_its_winner_is_the_default():
+    folder = records.Path(__file__).parents[2] / "book" / "records"
+    parts = json.loads((folder / "race.json").read_text())["parts"]
+    trained = {name: part["results"][name][0] for name, part in parts.items() if name != race.CONTROLS}
+    assert {"latent", "gan", "flow"} <= trained.keys() <= set(race.PARTS)
+    (command,) = {part["command"] for part in parts.values()}
+    assert command.startswith("python -m genimg record race --data FOLDER")
+    minutes = float(command.split("--minutes ")[1].split()[0])
+    assert all(abs(score["minutes"] / minutes - 1) < 0.05 for score in trained.values())
+    scores = [*trained.values(), *(scores[0] for scores in parts[race.CONTROLS]["results"].values())]
+    assert len({(score["fingerprint"], score["fd_floor"], score["features"], score["n"]) for score in scores}) == 1
+    assert not any("+" in part["stamp"]["commit"] for part in parts.values())
+    assert {part["stamp"]["threads"] for part in parts.values()} == {1}
+    families = {name: score["fd"] for name, score in trained.items() if name in FAMILIES}
+    first, second, *_ = sorted(families, key=families.__getitem__)
+    assert first == DEFAULT and families[second] > 1.25 * families[first]
+    assert sum((folder / f"race-{name}.png").stat().st_size for name in parts) < 1.2e6
