@@ -15,6 +15,7 @@ EXAMPLES = """
 examples:
   python -m genimg train gan --data ~/pictures --size 64 --out runs/a     train on a folder; Ctrl-C saves
   python -m genimg train gan --data ~/pictures --size 64 --out runs/a     the same again goes on from there
+  python -m genimg train --data ~/pictures --out runs/b                   the family that won the race on record
   python -m genimg sample runs/a --n 64 --seed 1 --out grid.png           64 new pictures
   python -m genimg evaluate runs/a                                        what can be measured of it
   python -m genimg page runs/a --out page.html                            its model live, in one file to show
@@ -57,15 +58,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         import torch
 
         from genimg.runs import advice, kept
-        from genimg.runs.parsers import unknown
+        from genimg.runs.parsers import unknown, why_default, with_family
         from genimg.runs.run import Stopped
         from genimg.system.errors import DataError, RunError
         from genimg.training.loop import Diverged
 
         p = parser()
-        options, left = p.parse_known_args(arguments)
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        options, left = p.parse_known_args(whole := with_family(given))
         if left:
             p.error(unknown(left, options))
+        if whole != given and os.environ.get("RANK", "0") == "0":
+            print(why_default())
 
     def tell(error: BaseException | str, way_out: str = "") -> int:
         rank = f" (process {os.environ['RANK']})" if int(os.environ.get("WORLD_SIZE", "1")) > 1 else ""

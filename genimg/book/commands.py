@@ -4,7 +4,7 @@ import argparse
 import time
 from pathlib import Path
 
-from genimg.book import experiments, families, gpu, ladder, records, sweep, vae_experiments
+from genimg.book import experiments, families, gpu, ladder, race, records, sweep, vae_experiments
 from genimg.book.zh import notebooks
 from genimg.system.errors import RunError
 from genimg.system.options import at_least_one, command, device, path
@@ -14,10 +14,11 @@ def add_record(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """The command record and its options."""
     p = command(commands, "record", "run an experiment of the book that is too long for a page, and keep it", record)
     p.add_argument(
-        "experiment", choices=("gan-factors", "gan-few", "vae-factors", "families", "cost", "gpu"), help="which one"
-    )
+        "experiment", choices=("gan-factors", "gan-few", "vae-factors", "families", "cost", "race", "gpu"),
+        help="which one",
+    )  # fmt: skip
     p.add_argument("--name", help="of the record; if not given that of the experiment")
-    p.add_argument("--size", type=int, default=32, help="of the pictures")
+    p.add_argument("--size", type=int, help="of the pictures (32); of race (64)")
     p.add_argument("--width", type=int, default=16, help="filters of the first level; the source text has 64")
     p.add_argument("--steps", type=int, help="batches a run (2,000); of cost, of each rung in each of 5 rounds (40)")
     p.add_argument("--batch", type=int, default=32, help="pictures a step")
@@ -27,12 +28,13 @@ def add_record(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="of families: training time of each, in place of size, width, steps and batch (digits 35, shapes 60)",
     )  # fmt: skip
     p.add_argument("--source", choices=("digits", "shapes"), help="of families: only these pictures")
-    p.add_argument("--minutes", type=float, default=9.0, help="of gpu: for all its parts")
+    p.add_argument("--minutes", type=float, help="of gpu: for all its parts (9); of race: for each (15)")
     p.add_argument(
         "--scale", choices=("full", "tiny"), default="full", help="of gpu: tiny is what a CPU does in a minute"
     )
-    p.add_argument("--data", help="of gpu: a folder of pictures, for its last part")
-    p.add_argument("--parts", nargs="+", default=[], help="of gpu: only these; what else is on record stays")
+    p.add_argument("--data", help="of race, and of gpu for its last part: a folder of pictures")
+    p.add_argument("--parts", nargs="+", default=[], help="of gpu and race: only these; what else is on record stays")
+    p.add_argument("--overwrite", action="store_true", help="of race: also those that are on record")
     p.add_argument("--device", help="cpu, cuda, ...")
     p.add_argument("--threads", type=int, help="of torch on a CPU")
     p.add_argument("--out", type=path, default=Path("book/records"), help="folder of the records")
@@ -64,6 +66,9 @@ def record(options: argparse.Namespace) -> int:
     at_least_one(options, "steps", "batch", "seeds", "width")
     if options.seconds is not None and not 0 < options.seconds <= 1e6:
         raise RunError(f"--seconds {options.seconds:g}: it has to be above 0, up to 1,000,000")
+    of_race = options.experiment == "race"
+    options.size = options.size if options.size is not None else 64 if of_race else 32
+    options.minutes = options.minutes if options.minutes is not None else 15.0 if of_race else 9.0
     if not 0 < options.minutes <= 1e5:
         raise RunError(f"--minutes {options.minutes:g}: it has to be above 0, up to 100,000")
     where, started = device(options), time.perf_counter()
@@ -71,6 +76,12 @@ def record(options: argparse.Namespace) -> int:
         failed = gpu.record(options.minutes, options.scale, options.data, where, options.out, options.parts)
         print(options.out / f"{gpu.NAME}.json")
         return 1 if failed else 0
+    if of_race:
+        if not options.data:
+            raise RunError("race needs --data, a folder of pictures")
+        race.record(options.data, options.minutes, options.size, where, options.out, options.parts, options.overwrite)
+        print(options.out / f"{race.NAME}.json")
+        return 0
     if options.experiment == "families":
         for source in [options.source] if options.source else families.RECORDED:
             seconds = options.seconds or families.SECONDS[source]

@@ -176,6 +176,12 @@ def write(
     files.write_text(path, files.as_json(record, indent=1) + "\n")
 
 
+def parts(name: str, folder: str | os.PathLike[str] = FOLDER) -> tuple[str, ...]:
+    """Names of the parts that are on record."""
+    path = Path(folder) / f"{name}.json"
+    return tuple(_read(path).get("parts", {})) if path.exists() else ()
+
+
 def _picture_of(path: Path, part: str | None) -> Path:
     return path.with_name(f"{path.stem}-{part}.png") if part else path.with_suffix(".png")
 
@@ -204,23 +210,58 @@ def show(
     Raises:
         RunError: the file is not a record.
     """
-    folders = [Path("records"), INSTALLED] if folder is None else [Path(folder)]
-    path = next((path for path in (place / f"{name}.json" for place in folders) if path.exists()), None)
+    path = _path_of(name, folder)
     record = _read(path) if path else None
     if record and part:
         record = record.get("parts", {}).get(part)
     if path is None or record is None:
-        if command:
-            print(f"No record of {name} yet. This command makes it:\n  {command}")
+        _tell_command(name, command)
         return Record({}, (), None)
+    _print_stamp(record["name"], record)
+    picture = _picture_of(path, part)
+    return Record(record["results"], tuple(record["rows"]), picture if picture.exists() else None)
+
+
+def show_parts(
+    name: str, command: str | None = None, folder: str | os.PathLike[str] | None = None
+) -> dict[str, Record]:  # fmt: skip
+    """All parts of a record as `show` shows one, {part: Record}; what agrees in all but the seconds has one stamp."""
+    path = _path_of(name, folder)
+    found = _read(path).get("parts", {}) if path else {}
+    if path is None or not found:
+        _tell_command(name, command)
+        return {}
+    alike: dict[str, list[str]] = {}
+    for part, record in found.items():
+        alike.setdefault(repr([record["command"], record["stamp"] | {"seconds": 0}]), []).append(part)
+    for names in alike.values():
+        record = found[names[0]]
+        seconds = sum(found[part]["stamp"]["seconds"] for part in names)
+        _print_stamp(f"{name}, {', '.join(names)}", record | {"stamp": record["stamp"] | {"seconds": seconds}})
+    pictures = {part: _picture_of(path, part) for part in found}
+    return {
+        part: Record(record["results"], tuple(record["rows"]), pictures[part] if pictures[part].exists() else None)
+        for part, record in found.items()
+    }
+
+
+def _path_of(name: str, folder: str | os.PathLike[str] | None) -> Path | None:
+    folders = [Path("records"), INSTALLED] if folder is None else [Path(folder)]
+    return next((path for path in (place / f"{name}.json" for place in folders) if path.exists()), None)
+
+
+def _tell_command(name: str, command: str | None) -> None:
+    if command:
+        print(f"No record of {name} yet. This command makes it:\n  {command}")
+
+
+def _print_stamp(title: str, record: dict[str, Any]) -> None:
     stamp = record["stamp"]
     print(
-        f"Record {record['name']}, made by\n  {record['command']}\n"
+        f"Record {title}, made by\n  {record['command']}\n"
         f"on {stamp['device']} ({stamp['precision']}, {stamp['threads']} thread(s)) in {stamp['seconds']:,} s, "
         f"{stamp['date']},\nwith commit {stamp['commit']}, torch {stamp['torch']}, Python {stamp['python']}"
     )
-    picture = _picture_of(path, part)
-    return Record(record["results"], tuple(record["rows"]), picture if picture.exists() else None)
 
 
 def command_line() -> str:

@@ -16,6 +16,8 @@ from genimg.system.errors import RunError
 
 #: What can be trained.
 FAMILIES = ("gan", "vae", "flow", "latent")
+#: The family that is trained where none is named. It came nearest in the race on record, see `book.race`.
+DEFAULT = "latent"
 #: Family -> settings that the others do not have.
 OWN = {
     "gan": ("norm", "loss", "r1", "diff_augment", "classes"), "vae": ("beta", "sigma"), "flow": ("classes",),

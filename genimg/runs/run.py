@@ -16,7 +16,7 @@ from genimg.runs import advice, estimate, kept
 from genimg.runs.kept import BEST, CHECKPOINT, CONFIG, HISTORY, PREVIOUS, SAMPLES, WEIGHTS, Echo
 from genimg.runs.pictures import load_pictures, parted, some
 from genimg.runs.recipes import SAVE_EVERY, Recipe
-from genimg.runs.scores import Scores, best, samples
+from genimg.runs.scores import Scores, begins, best, samples
 from genimg.system import distributed, files
 from genimg.system.device import seed_everything
 from genimg.system.errors import RunError, shown
@@ -117,7 +117,7 @@ def train(
     if first:
         echo(estimate.planned(model, recipe, len(images)))
     until = None if minutes is None else started + 60 * minutes
-    scores = Scores(images, held_out, out, training.step, patience)
+    scores = Scores(images, held_out, out, training.step, patience, begins(model, recipe.steps))
     if first:
         _make(out)
         with files.locked(out):

@@ -69,6 +69,7 @@ class Scores:
         out: the run's folder, whose table is gone on with.
         step: where the run is taken up; what comes later in the table is left out.
         patience: saves without a better one after which the run is to end; None for never.
+        begins: the step from which saves are counted for that: see `begins`.
 
     Attributes:
         rows: the scores, in the order of their steps.
@@ -78,15 +79,17 @@ class Scores:
     """
 
     def __init__(
-        self, train: Images | Stream, held_out: Images | Stream, out: Path, step: int, patience: int | None
-    ) -> None:
-        self.train, self.held_out, self.out, self.patience = train, held_out, out, patience
+        self, train: Images | Stream, held_out: Images | Stream, out: Path, step: int, patience: int | None,
+        begins: int = 0,
+    ) -> None:  # fmt: skip
+        self.train, self.held_out, self.out, self.patience, self.begins = train, held_out, out, patience, begins
         self.rows = [row for row in read(out) if row.step <= step]
         self.judge: _Judge | None = None
 
     def since_best(self) -> int:
-        """Saves since the best one."""
-        return len(self.rows) - 1 - self.rows.index(best(self.rows)) if self.rows else 0
+        """Saves since the best one, of those at which all networks had begun to learn."""
+        last = max(best(self.rows).step, self.begins) if self.rows else 0
+        return sum(row.step > last for row in self.rows)
 
     def over(self) -> bool:
         """Whether patience has come to its end."""
@@ -139,6 +142,11 @@ class _Judge:
             return metrics.share_nearer(self._away(x_fake), self.away)
         except ValueError:  # a hundredth of those held out are copies themselves
             return None
+
+
+def begins(model: Model, steps: int) -> int:
+    """The step of a run at which the last of a model's networks begins to learn: 0, but of a latent flow."""
+    return max(round(steps * player.part[0]) for player in model.players().values())
 
 
 def samples(model: Model) -> Tensor:

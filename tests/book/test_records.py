@@ -70,6 +70,23 @@ def test_without_a_record_the_page_says_so(tmp_path, capsys):
     assert "python -m genimg record some" in shown
 
 
+def test_parts_that_were_made_alike_have_one_stamp(tmp_path, capsys):
+    for part in "abc":
+        results = {f"of {part}": [{"fd": 1.0}]}
+        samples = {part: torch.zeros(2, 3, 8, 8)} if part != "b" else {}
+        command = "another" if part == "c" else "a command"
+        records.write("some", command, results, samples, time.perf_counter(), "cpu", tmp_path, part=part)
+    found = records.show_parts("some", "a command", tmp_path)
+    shown = capsys.readouterr().out
+    assert [line for line in shown.splitlines() if line.startswith("Record")] == [
+        "Record some, a, b, made by", "Record some, c, made by",
+    ]  # fmt: skip
+    assert list(found) == ["a", "b", "c"] and found["b"].results == {"of b": [{"fd": 1.0}]}
+    assert found["a"].picture.exists() and found["b"].picture is None
+    assert records.show_parts("other", "a command", tmp_path) == {}
+    assert "No record of other yet" in capsys.readouterr().out
+
+
 def test_a_page_alone_in_a_folder_shows_the_installed_records(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(records, "INSTALLED", records.Path(__file__).parents[2] / "book" / "records")

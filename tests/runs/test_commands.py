@@ -12,8 +12,8 @@ from torch.distributed import run as torchrun
 import genimg
 from genimg.__main__ import main, parser
 from genimg.models import gan
-from genimg.runs import advice, parsers
-from genimg.runs.recipes import FAMILIES, OWN, Recipe
+from genimg.runs import advice, parsers, run
+from genimg.runs.recipes import DEFAULT, FAMILIES, OWN, Recipe
 from genimg.system.errors import RunError
 from genimg.training.diagnostics import Diagnosis
 
@@ -72,6 +72,40 @@ def test_options_of_another_family_are_refused(family, option, tmp_path, capsys)
     (line,) = capsys.readouterr().err.splitlines()
     assert f"{option} is an option of train " in line and f"train {family} has none" in line
     assert not (tmp_path / "a").exists()
+
+
+def test_without_a_family_the_default_is_trained_and_said(tmp_path, capsys):
+    small = ["--data", "digits", "--size", "8", "--width", "4", "--n", "20", "--batch", "4", "--steps", "2"]
+    assert main(["train", *small, "--out", str(tmp_path / "a")]) == 0
+    first, *_ = capsys.readouterr().out.splitlines()
+    assert first == parsers.why_default()
+    assert all(f"train {family}" in first for family in FAMILIES if family != DEFAULT)
+    assert run.config(tmp_path / "a").family == DEFAULT
+    assert main(["train", DEFAULT, *small, "--out", str(tmp_path / "a")]) == 0  # the same run, which is done
+    assert "no family" not in capsys.readouterr().out
+    other = next(family for family in FAMILIES if family != DEFAULT)
+    assert main(["train", other, *small, "--out", str(tmp_path / "b")]) == 0
+    capsys.readouterr()
+    assert main(["train", *small, "--out", str(tmp_path / "b")]) == 2  # a run keeps its family
+    assert f"--family was {other}, is {DEFAULT}" in capsys.readouterr().err
+
+
+def test_the_default_is_only_put_where_a_family_is_missing(capsys):
+    for words in (
+        [],
+        ["train"],
+        ["train", "--help"],
+        ["train", "-h"],
+        ["train", "gan", "--data", "x"],
+        ["sample", "-h"],
+    ):
+        assert parsers.with_family(words) == words
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    assert f"Without a family it is {DEFAULT}" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["train", "--data", "digits", "--out", "x", "--sigma", "1"])
+    assert f"--sigma is an option of train vae, train {DEFAULT} has none" in capsys.readouterr().err
 
 
 VALUES = {"norm": "group", "loss": "hinge", "r1": 5.0, "diff_augment": ("cutout",), "beta": 2.0, "sigma": 0.5}

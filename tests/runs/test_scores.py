@@ -148,6 +148,19 @@ def test_the_best_is_sampled_and_the_last_on_request(tmp_path, capsys):
     assert bits[0] > bits[1]
 
 
+def test_patience_waits_for_the_network_that_learns_last(tmp_path):
+    recipe = Recipe("latent", "shapes", size=8, channels=3, width=4).complete()
+    assert scoring.begins(recipe.build(), 1000) == 500
+    assert scoring.begins(Recipe("vae", "shapes", size=8, channels=3, width=4).complete().build(), 1000) == 0
+    train, held_out = load_images("shapes", 8, 60, seed=0).split(20, seed=0)
+    scores = Scores(train, held_out, tmp_path, 0, 2, begins=500)
+    found = []
+    for step, distance in [(100, 1.0), (300, 2.0), (500, 3.0), (600, 2.0), (700, 2.5)]:
+        scores.rows.append(Score(step, distance, 0.5, 0.5, 1.0, None))
+        found.append((scores.since_best(), scores.over()))
+    assert found == [(0, False), (0, False), (0, False), (1, False), (2, True)]
+
+
 def test_patience_stops_a_run_that_gets_no_better(tmp_path, capsys):
     out = tmp_path / "a"
     arguments = [*VAE, "--lr", "1e-9", "--steps", "5000", "--save-every", "5", "--out", str(out)]
