@@ -20,7 +20,7 @@ from genimg.data.images import Images, batches
 from genimg.data.stream import Stream
 from genimg.measure import features
 from genimg.measure.yardstick import yardstick
-from genimg.models.model import level_widths
+from genimg.models.sizes import level_widths
 from genimg.runs.pictures import load_pictures, parted, some
 from genimg.runs.recipes import FAMILIES, Recipe
 from genimg.system.device import seed_everything
