@@ -290,5 +290,5 @@ export async function mount(stage, settings, kit) {
   show(said.scene);
   kit.onTheme(() => drawAsked(whole));
   await draw();
-  return { models: { velocity, decoder: decode }, times: draw.times, code: () => Array.from(way.at(-1)), picture: () => Array.from(made.picture) };
+  return { models: { velocity, decoder: decode }, times: lookBack.times, code: () => Array.from(way.at(-1)), picture: () => Array.from(made.picture) };
 }
