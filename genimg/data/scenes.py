@@ -25,7 +25,7 @@ OBJECTS = len(KINDS) * len(COLOURS)
 #: Half the distance of the two centres along the relation's axis.
 APART = 0.23
 
-#: How tinted the ground is, so much that a grey one in its place is beyond what the oracle takes for a scene.
+#: How tinted the ground is, which is so much that a grey one in its place is beyond what the oracle takes for a scene.
 TINT = 0.12
 
 #: What a sentence leaves open -> the range that it is drawn from; places are offsets from the relation's.
