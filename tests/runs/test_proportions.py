@@ -61,15 +61,26 @@ def test_a_run_goes_from_the_folder_to_samples_walk_and_numbers(name, trained, t
     capsys.readouterr()
     assert main(["evaluate", str(out), "--n", "10", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["n"] == 10 and found["features"].startswith("gabor") and found["copies"] == 0
+    assert found["n"] == 10 and found["features"].startswith("Gabor")
 
 
 @pytest.mark.parametrize("name", ["gan", "latent"])
-def test_a_run_that_is_taken_up_again_ends_in_the_same_bytes(name, trained, pictures, tmp_path):
-    for out, steps in (("run", 2), ("run", 4), ("whole", 4)):
-        assert main(arguments(name, pictures, tmp_path / out, steps)) == 0
-    one, other = (runs.load(tmp_path / which, last=True)[0].state_dict() for which in ("run", "whole"))
-    assert all(torch.equal(one[key], other[key]) for key in one)
+def test_a_run_that_is_taken_up_again_ends_in_the_same_bytes(name, trained, pictures, tmp_path, monkeypatch):
+    out = tmp_path / "cut"
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "OFTEN", 0.0)
+        patch.setattr(runs.Training, "diagnose", lambda self: None)
+        advance = runs.Training.advance
+
+        def cut(self):
+            if self.step == 3:
+                raise KeyboardInterrupt
+            return advance(self)
+
+        patch.setattr(runs.Training, "advance", cut)
+        assert main(arguments(name, pictures, out, 4)) == 130
+    assert main(arguments(name, pictures, out, 4)) == 0
+    assert (out / kept.WEIGHTS).read_bytes() == (trained / name / kept.WEIGHTS).read_bytes()
 
 
 def test_another_ratio_is_another_run(trained, pictures, capsys):
@@ -93,7 +104,7 @@ def test_the_page_knows_both_sides(name, trained):
     with torch.no_grad():
         wanted = network.module(*(value[:1] for value in network.inputs.values()))
     assert wanted.shape == (1, 3, height, width)
-    np.testing.assert_allclose(run.run(None, given)[0], wanted.numpy(), atol=1e-4)
+    np.testing.assert_allclose(run.run(None, given)[0], wanted.numpy(), atol=2e-3)  # its weights are halved
     assert f"A {width}x{height} generator" in sections.lead(trained / name, recipe, 1)
     assert RUNS[name][1] in sections.train_line(recipe)
     assert f'width="{8 * (width + 1) - 1}"' in sections.grids(trained / name, height)
