@@ -6,7 +6,7 @@ closely is not a shape: the error says so.
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -27,8 +27,8 @@ ANGLES = 6
 #: A picture counts as a shape when it is redrawn within this root mean squared error (grey levels 0 to 1).
 REDRAWN_WITHIN = 0.06
 
-#: Factors that gradient descent refines.
-REFINED = ("x", "y", "radius", "angle", "hue", "ground")
+#: Factors that gradient descent refines, and its rates.
+REFINED = {"x": 0.01, "y": 0.01, "radius": 0.008, "angle": 0.06, "hue": 0.01, "ground": 0.02}
 
 
 @dataclass(frozen=True)
@@ -127,10 +127,10 @@ def _read(x: Tensor, kinds: Sequence[str], steps: int) -> Reading:
     found = {**start, "radius": radius, "angle": angle}
     for k in kind.unique().tolist():
         index = (kind == k).nonzero().squeeze(1)
-        refined, error = _refine(x[index], k, {name: value[index] for name, value in found.items()}, steps)
-        best[index] = error
+        draw = functools.partial(shapes.render_floats, k, size=x.shape[-1])
+        closer, best[index] = refined(x[index], draw, {name: value[index] for name, value in found.items()}, steps)
         period = PERIODS[shapes.KINDS[k]]
-        for name, value in refined.items():
+        for name, value in closer.items():
             found[name][index] = value
         found["angle"][index] = found["angle"][index] % period if period else 0.0
     found["hue"], found["ground"] = found["hue"] % 1.0, found["ground"] % 1.0
@@ -157,18 +157,29 @@ def _error(x: Tensor, k: int, factors: dict[str, Tensor]) -> Tensor:
 
 
 @torch.enable_grad()
-def _refine(x: Tensor, k: int, factors: dict[str, Tensor], steps: int) -> tuple[dict[str, Tensor], Tensor]:
-    values = {name: factors[name].detach().clone().requires_grad_() for name in REFINED}
-    rates = {"x": 0.01, "y": 0.01, "radius": 0.008, "angle": 0.06, "hue": 0.01, "ground": 0.02}
-    optimiser = torch.optim.Adam([{"params": [values[name]], "lr": rates[name]} for name in REFINED])
+def refined(
+    x: Tensor, draw: Callable[[dict[str, Tensor]], Tensor], found: dict[str, Tensor], steps: int
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Gradient descent on the squared error of the redrawing; the best of all steps counts.
+
+    Args:
+        x: pictures (N, 3, S, S), from 0 to 1.
+        draw: the factors in `REFINED`, (N, ...) each -> pictures (N, 3, S, S).
+        found: where to begin.
+
+    Returns:
+        the factors, and the root mean squared error (N,).
+    """
+    values = {name: found[name].detach().clone().requires_grad_() for name in REFINED}
+    optimiser = torch.optim.Adam([{"params": [values[name]], "lr": rate} for name, rate in REFINED.items()])
     best_error = torch.full((len(x),), math.inf, device=x.device)
     best = {name: value.detach().clone() for name, value in values.items()}
     for step in range(steps + 1):
-        error = (shapes.render_floats(k, values, x.shape[-1]) - x).square().mean((1, 2, 3))
+        error = (draw(values) - x).square().mean((1, 2, 3))
         better = error.detach() < best_error
         best_error = torch.where(better, error.detach(), best_error)
         for name, value in values.items():
-            best[name] = torch.where(better, value.detach(), best[name])
+            best[name][better] = value.detach()[better]
         if step < steps:
             optimiser.zero_grad()
             error.sum().backward()

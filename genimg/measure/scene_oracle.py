@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from genimg.data import scenes, shapes
-from genimg.measure.oracle import PERIODS, REDRAWN_WITHIN, colours_of, turn_of, unit_area
+from genimg.measure.oracle import PERIODS, REDRAWN_WITHIN, colours_of, refined, turn_of, unit_area
 
 #: Angles tried in each period before the best is refined.
 ANGLES = 6
@@ -27,9 +27,6 @@ NEAREST = 0.3
 
 #: A colour word holds for hues no farther from its own, in turns; this is half the way from red to yellow.
 HUE_WITHIN = 1 / 12
-
-#: What gradient descent refines, and at what rate.
-REFINED = {"x": 0.01, "y": 0.01, "radius": 0.008, "angle": 0.06, "hue": 0.01, "ground": 0.02}
 
 
 @dataclass(frozen=True)
@@ -121,7 +118,9 @@ def _read(x: Tensor, steps: int) -> tuple[dict[str, Tensor], Tensor, Tensor]:
     halves = [cover * (along < middle), cover * (along >= middle)]
     both = [_silhouette(half, chroma, grid) for half in halves]
     found = {name: torch.stack([one[name] for one in both], 1) for name in both[0]} | {"ground": ground}
-    found, error = _refine(x, found, steps)
+    kind = found["kind"]
+    closer, error = refined(x, lambda values: scenes.render_floats({"kind": kind, **values}, size), found, steps)
+    found = {"kind": kind, **closer}
     found["hue"], found["ground"] = found["hue"] % 1.0, found["ground"] % 1.0
     return found, upright, error
 
@@ -152,28 +151,3 @@ def _silhouette(cover: Tensor, chroma: Tensor, grid: Tensor) -> dict[str, Tensor
             kind[better], radius[better], angle[better] = k, guess[better], turn
     hue = turn_of((chroma * cover[:, None]).sum((2, 3)))
     return {"kind": kind, "x": mean[:, 0], "y": mean[:, 1], "radius": radius, "angle": angle, "hue": hue}
-
-
-@torch.enable_grad()
-def _refine(x: Tensor, found: dict[str, Tensor], steps: int) -> tuple[dict[str, Tensor], Tensor]:
-    """Gradient descent on the squared error of the redrawing; the best of all steps counts."""
-    values = {name: found[name].detach().clone().requires_grad_() for name in REFINED}
-    optimiser = torch.optim.Adam([{"params": [values[name]], "lr": rate} for name, rate in REFINED.items()])
-    best_error = torch.full((len(x),), math.inf)
-    best = {name: value.detach().clone() for name, value in values.items()}
-    for step in range(steps + 1):
-        drawn = scenes.render_floats({"kind": found["kind"], **values}, x.shape[-1])
-        error = (drawn - x).square().mean((1, 2, 3))
-        better = error.detach() < best_error
-        best_error = torch.where(better, error.detach(), best_error)
-        for name, value in values.items():
-            best[name] = torch.where(better if value.dim() == 1 else better[:, None], value.detach(), best[name])
-        if step < steps:
-            optimiser.zero_grad()
-            error.sum().backward()
-            optimiser.step()
-            for group in optimiser.param_groups:
-                group["lr"] *= 0.93
-            with torch.no_grad():
-                values["radius"].clamp_(0.02, 0.9)
-    return {"kind": found["kind"], **best}, best_error.sqrt()

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from cuts import cut_at
 from PIL import Image
 
 import genimg
@@ -138,18 +139,7 @@ def test_the_same_command_goes_on_and_other_labels_do_not(trained, folder, tmp_p
 def test_a_run_cut_in_two_ends_as_one_that_was_not(folder, tmp_path, monkeypatch):
     arguments = ["train", "gan", "--data", str(folder), *SHORT, "--steps", "6", "--classes", "folder", "--out"]
     assert main([*arguments, str(tmp_path / "whole")]) == 0
-    with monkeypatch.context() as patch:
-        patch.setattr(run, "OFTEN", 0.0)
-        patch.setattr(run.Training, "diagnose", lambda self: None)
-        advance = run.Training.advance
-
-        def cut(self):
-            if self.step == 4:
-                raise KeyboardInterrupt
-            return advance(self)
-
-        patch.setattr(run.Training, "advance", cut)
-        assert main([*arguments, str(tmp_path / "cut")]) == 130
+    cut_at(4, [*arguments, str(tmp_path / "cut")], monkeypatch)
     assert main([*arguments, str(tmp_path / "cut")]) == 0
     assert (tmp_path / "whole" / kept.WEIGHTS).read_bytes() == (tmp_path / "cut" / kept.WEIGHTS).read_bytes()
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from cuts import cut_at
 from PIL import Image
 
 import genimg
@@ -67,18 +68,7 @@ def test_a_run_goes_from_the_folder_to_samples_walk_and_numbers(name, trained, t
 @pytest.mark.parametrize("name", ["gan", "latent"])
 def test_a_run_that_is_taken_up_again_ends_in_the_same_bytes(name, trained, pictures, tmp_path, monkeypatch):
     out = tmp_path / "cut"
-    with monkeypatch.context() as patch:
-        patch.setattr(runs, "OFTEN", 0.0)
-        patch.setattr(runs.Training, "diagnose", lambda self: None)
-        advance = runs.Training.advance
-
-        def cut(self):
-            if self.step == 3:
-                raise KeyboardInterrupt
-            return advance(self)
-
-        patch.setattr(runs.Training, "advance", cut)
-        assert main(arguments(name, pictures, out, 4)) == 130
+    cut_at(3, arguments(name, pictures, out, 4), monkeypatch)
     assert main(arguments(name, pictures, out, 4)) == 0
     assert (out / kept.WEIGHTS).read_bytes() == (trained / name / kept.WEIGHTS).read_bytes()
 
