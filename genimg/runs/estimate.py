@@ -1,11 +1,19 @@
 """What a run is going to take, said before and soon after its first step."""
 
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
 import torch
 
 from genimg.models.model import Model
 from genimg.runs.recipes import Recipe
+from genimg.system import files
 from genimg.system.device import peak_memory_gb
 from genimg.system.progress import duration
+
+#: Where the race on real pictures is on record: in a checkout, and where the package is installed.
+RECORDS = (Path(__file__).parents[2] / "book" / "records", Path(__file__).parents[1] / "recorded")
 
 
 def planned(model: Model, recipe: Recipe, n: int) -> str:
@@ -16,6 +24,23 @@ def planned(model: Model, recipe: Recipe, n: int) -> str:
     shown = f"{times:,.0f} times" if times >= 10 else f"{times:.1f} times"
     return (
         f"{recipe.family} of {weights:,} weights: {recipe.steps:,} steps show each of {n:,} pictures {shown}{held_out}"
+    )
+
+
+def on_record(recipe: Recipe, folders: Sequence[str | os.PathLike[str]] = RECORDS) -> str | None:
+    """What became of the family's run in the race on real pictures, in the numbers that a run tells at its saves; None
+    where it is not on record. `python -m genimg record race` made it."""
+    found = [path for folder in folders if (path := Path(folder) / "race.json").exists()]
+    parts = files.read_json(found[0])["parts"] if found else {}
+    if recipe.family not in parts:
+        return None
+    (run,) = parts[recipe.family]["results"][recipe.family]
+    blurred = parts["controls"]["results"]["training pictures, blurred"][0]["fd"]
+    return (
+        f"for comparison, a run on record: {recipe.family}, {run['minutes']:.0f} minutes of one core, "
+        f"{run['pictures']:,} other pictures of {run['size']} pixels: distance {run['fd']:.3g} (training pictures "
+        f"{run['fd_floor']:.3g}, blurred ones {blurred:.3g}), "
+        f"coverage {run['coverage']:.2f} ({run['coverage_floor']:.2f})"
     )
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from genimg import plots
 from genimg.data.account import title
+from genimg.data.images import SOURCES
 from genimg.data.sources import meant
 from genimg.models.model import Model, has_batch_norm, start_averages
 from genimg.runs import advice, estimate, kept
@@ -155,7 +156,7 @@ def _run(
             means = training.advance()
             progress.update(training.step, means)
             if training.step == begun + 10:
-                _tell_time(progress, training, save_every, (progress.seconds() - warm) / 8)
+                _tell_time(progress, training, recipe, save_every, (progress.seconds() - warm) / 8)
             last, over = training.step == recipe.steps, until is not None and time.perf_counter() > until
             # Several processes have to agree on stopping, and meet only where they read their losses.
             meet = distributed.size() == 1 or means is not None
@@ -224,13 +225,16 @@ def _draws(step: int, steps: int, save_every: int) -> bool:
     return step % save_every == 0 or step == steps or step in EARLY
 
 
-def _tell_time(progress: Progress, training: Training, save_every: int, seconds: float) -> None:
-    """After some steps of so many seconds each: what all of them will take, where that is worth a line."""
+def _tell_time(progress: Progress, training: Training, recipe: Recipe, save_every: int, seconds: float) -> None:
+    """After some steps of so many seconds each: what all of them will take, where that is worth a line, and what a run
+    on record came to, where pictures of a folder are held out to compare with."""
     left = training.steps - training.step
     if left * seconds > 30:
         grid = next(n for n in range(training.step, training.steps + 1) if _draws(n, training.steps, save_every))
         memory = estimate.memory_gb(training.device)
         progress.say(estimate.expected(seconds, training.steps, left, grid - training.step, memory))
+        if recipe.held_out and recipe.data not in SOURCES and (line := estimate.on_record(recipe)):
+            progress.say(line)
 
 
 def load(

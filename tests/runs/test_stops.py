@@ -15,7 +15,8 @@ from PIL import Image
 from genimg.__main__ import main
 from genimg.data.sources import load_images
 from genimg.runs import kept, run
-from genimg.runs.estimate import expected
+from genimg.runs.estimate import expected, on_record
+from genimg.runs.recipes import Recipe
 from genimg.system import files
 from genimg.training.loop import Training
 
@@ -29,6 +30,24 @@ def pictures(tmp_path_factory):
     for i, picture in enumerate(load_images("photos", 16, 24).pixels):
         Image.fromarray(picture.permute(1, 2, 0).numpy()).save(folder / f"{i:02d}.png")
     return folder
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """Makes a function take so many seconds, by a clock that stands still otherwise."""
+    clock = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+
+    def make_slow(place, name, seconds):
+        work = getattr(place, name)
+
+        def slowly(*arguments):
+            clock[0] += seconds
+            return work(*arguments)
+
+        monkeypatch.setattr(place, name, slowly)
+
+    return make_slow
 
 
 def start(arguments, **options):
@@ -57,7 +76,8 @@ def test_a_signal_to_all_processes_of_a_run_that_streams_saves(number, pictures,
     assert process.returncode == 130, errors
     step = kept.read_checkpoint(out / "checkpoint.pt")["training"]["step"]
     assert step >= 50
-    said = [line for line in errors.splitlines() if ": step " not in line and " a step: " not in line]
+    while_it_ran = (": step ", " a step: ", "for comparison, a run on record: vae")
+    said = [line for line in errors.splitlines() if not any(words in line for words in while_it_ran)]
     assert [line.split(":")[0] for line in said] == [
         "stopping",
         f"saved at step {step:,}; now the samples are drawn",
@@ -142,19 +162,39 @@ def test_what_the_steps_will_take_in_words():
     assert expected(0.021, 5_000, 4_990, 490, 1.0).startswith("21 ms a step: 5,000 steps in about 2 min, ")
 
 
-def test_saves_are_no_part_of_the_time_that_a_step_is_said_to_take(tmp_path, capsys, monkeypatch):
-    clock = [0.0]
-    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+def test_what_a_run_of_the_same_family_came_to_is_read_from_the_record(tmp_path):
+    score = {"minutes": 14.97, "pictures": 2903, "size": 64, "fd": 25.04, "fd_floor": 10.7, "coverage": 0.85,
+             "coverage_floor": 0.98}  # fmt: skip
+    parts = {
+        "controls": {"results": {"training pictures, blurred": [{"fd": 241.9}]}},
+        "latent": {"results": {"latent": [score]}},
+    }
+    assert on_record(Recipe("latent", "x"), [tmp_path]) is None
+    (tmp_path / "race.json").write_text(files.as_json({"parts": parts}))
+    assert on_record(Recipe("latent", "x"), [tmp_path / "none", tmp_path]) == (
+        "for comparison, a run on record: latent, 15 minutes of one core, 2,903 other pictures of 64 pixels: distance "
+        "25 (training pictures 10.7, blurred ones 242), coverage 0.85 (0.98)"
+    )
+    assert on_record(Recipe("gan", "x"), [tmp_path]) is None
 
-    def slow(work, seconds):
-        def slowly(*arguments):
-            clock[0] += seconds
-            return work(*arguments)
 
-        return slowly
+@pytest.mark.parametrize(
+    ("data", "held_out", "says"), [("folder", "8", True), ("folder", "0", False), ("digits", "8", False)]
+)
+def test_a_long_run_on_a_folder_says_what_one_on_record_came_to(data, held_out, says, pictures, tmp_path, capsys, slow):
+    """A built-in source, or a run that measures nothing, has nothing to compare."""
+    slow(Training, "advance", 20.0)
+    data = [str(pictures), "--size", "16"] if data == "folder" else ["digits", "--size", "8", "--n", "60"]
+    arguments = ["train", "gan", "--data", *data, "--held-out", held_out, "--width", "4", "--batch", "4"]
+    assert main([*arguments, "--steps", "12", "--threads", "1", "--out", str(tmp_path / "a")]) == 0
+    told = capsys.readouterr().err
+    assert "20.0 s a step: " in told
+    assert ("for comparison, a run on record: gan, " in told) == says
 
-    monkeypatch.setattr(Training, "advance", slow(Training.advance, 1.0))
-    monkeypatch.setattr(run, "samples", slow(run.samples, 500.0))
+
+def test_saves_are_no_part_of_the_time_that_a_step_is_said_to_take(tmp_path, capsys, slow):
+    slow(Training, "advance", 1.0)
+    slow(run, "samples", 500.0)
     arguments = ["train", "vae", *DIGITS, "--width", "4", "--steps", "50", "--save-every", "9"]
     assert main([*arguments, "--out", str(tmp_path / "a")]) == 0
     assert "1.0 s a step: 50 steps in about 40 s, " in capsys.readouterr().err
