@@ -58,11 +58,25 @@ def as_array(x: "Tensor | np.ndarray | Pictured") -> np.ndarray:
     """(N, C, H, W) floats in [-1, 1] or uint8, or Images -> NumPy (N, H, W, 3) floats in [0, 1].
 
     Four channels are colours times opacity, and opacity: what is clear in them shows a checkerboard.
+
+    Raises:
+        ValueError: these are no such pictures; the message says what to pass.
     """
-    x = x if isinstance(x, Tensor | np.ndarray) else x.pixels
-    x = _shares(torch.as_tensor(x).detach().cpu())
-    x = on_board(x) if x.shape[1] == 4 else x
-    return x.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).numpy()
+    shares = _shares(torch.as_tensor(_pixels(x)).detach().cpu())
+    shares = on_board(shares) if shares.shape[1] == 4 else shares
+    return shares.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).numpy()
+
+
+def _pixels(x: "Tensor | np.ndarray | Pictured") -> Tensor | np.ndarray:
+    pixels = x if isinstance(x, Tensor | np.ndarray) else getattr(x, "pixels", None)
+    if pixels is None:
+        way = "torch.stack makes one of many" if isinstance(x, list | tuple) else ""
+        way = "pixels_of(range(64)) reads some of them" if hasattr(x, "pixels_of") else way
+        raise ValueError(f"{type(x).__name__} is no set of pictures in memory{way and ': '}{way}; pass (N, C, H, W)")
+    if pixels.ndim != 4 or pixels.shape[1] not in (1, 3, 4) or not len(pixels):
+        way = "; permute(0, 3, 1, 2) of a tensor puts channels where they belong" if pixels.ndim == 4 else ""
+        raise ValueError(f"pictures are (N, C, H, W) with 1, 3 or 4 channels, these are {tuple(pixels.shape)}{way}")
+    return pixels
 
 
 def _shares(x: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import genimg
 from genimg import plots
@@ -62,6 +63,30 @@ def close_figures():
     import matplotlib.pyplot as plt
 
     plt.close("all")
+
+
+@pytest.mark.parametrize(
+    ("x", "says"),
+    [
+        ("photos", "str is no set of pictures in memory; pass"),
+        (None, "NoneType is no set of pictures"),
+        ([torch.zeros(1, 8, 8)] * 2, "list is no set of pictures in memory: torch.stack"),
+        (torch.zeros(3, 8, 8), r"these are \(3, 8, 8\)$"),
+        (np.zeros((2, 8, 8, 3)), r"these are \(2, 8, 8, 3\); permute\(0, 3, 1, 2\)"),
+        (torch.zeros(0, 3, 8, 8), r"these are \(0, 3, 8, 8\)"),
+    ],
+)
+def test_what_is_no_set_of_pictures_is_refused_with_what_to_pass(x, says):
+    with pytest.raises(ValueError, match=says):
+        plots.grid(x)
+
+
+def test_a_grid_of_a_folder_that_streams_is_told_how_to_get_some(tmp_path):
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "a.png")
+    images = genimg.load_images(tmp_path, 8, memory=0)
+    with pytest.raises(ValueError, match=r"Stream is no .*: pixels_of\(range\(64\)\)"):
+        plots.grid(images)
+    assert plots.grid(images.pixels_of(range(1))).images
 
 
 def test_a_grid_takes_images_as_they_are_loaded():

@@ -50,7 +50,8 @@ class Images:
 
     def __repr__(self) -> str:
         n, c, h, w = self.shape
-        return f"Images({self.account or f'{n:,} pictures, {w}x{h}, {c} channel' + 's' * (c != 1)})"
+        plain = f"{n:,} picture{'s' * (n != 1)}, {w}x{h}, {c} channel{'s' * (c != 1)}"
+        return f"Images({self.account or plain})"
 
     def __len__(self) -> int:
         return len(self.pixels)

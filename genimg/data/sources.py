@@ -54,13 +54,13 @@ def load_images(
     Raises:
         DataError: an unknown source, a missing, empty or corrupt one, or one of two meanings; a number out of range.
     """
-    if not isinstance(source, (str, os.PathLike)):
-        raise DataError(f"source {source!r}: it has to be a folder or one of {', '.join(SOURCES)}")
+    source = meant(source)
     if size is not None:
         size = _sized(size)
     if n is not None and not (isinstance(n, int) and n >= 1):
         raise DataError(f"n={n!r}: it has to be a whole number of at least 1")
-    source = meant(source)
+    if not isinstance(seed, int):
+        raise DataError(f"seed={seed!r}: it has to be a whole number")
     if source not in SOURCES:
         return _folder(source, size or 64, n, seed, options)
     if isinstance(size, tuple) and source != PHOTOS:
@@ -85,8 +85,13 @@ def meant(source: str | os.PathLike[str]) -> str | os.PathLike[str]:
     refused where there is a folder of that name too.
 
     Raises:
-        DataError: both are there.
+        DataError: both are there; or it is no text and no path at all.
     """
+    if not isinstance(source, str | os.PathLike):
+        raise DataError(
+            f"{type(source).__name__} is no source of pictures: pass a folder or one of {', '.join(SOURCES)}; what is "
+            f"in memory already needs none, genimg.fit(model, images) trains on a uint8 tensor (N, C, H, W)"
+        )
     if isinstance(source, str) and source.removeprefix(OWN) in SOURCES:
         name = source.removeprefix(OWN)
         if source == name and os.path.isdir(name):

@@ -43,6 +43,13 @@ def train(
     known = {field.name for field in dataclasses.fields(Recipe)} - {*FOUND, "family", "data"}
     if unknown := settings.keys() - known:
         raise RunError(f"train has no setting {', '.join(sorted(unknown))}; there are {', '.join(sorted(known))}")
+    _hold(save_every, "save_every", 1)
+    for name, value, least in (("workers", workers, 0), ("patience", patience, 1)):
+        if value is not None:
+            _hold(value, name, least)
+    for name, number in (("minutes", minutes), ("memory", memory)):
+        if number is not None and not (isinstance(number, int | float) and number >= 0):
+            raise RunError(f"{name}={number!r}: it has to be a number of at least 0")
     if precision not in (None, *PRECISIONS):
         raise RunError(f"precision {precision!r}: it has to be one of {', '.join(PRECISIONS)}")
     if family not in FAMILIES:
@@ -59,6 +66,11 @@ def train(
             raise KeyboardInterrupt(str(stopped)) from None
         echo(str(stopped))
     return load(out, device)
+
+
+def _hold(value: object, name: str, least: int) -> None:
+    if not isinstance(value, int) or value < least:
+        raise RunError(f"{name}={value!r}: it has to be a whole number of at least {least}")
 
 
 def load(folder: str | os.PathLike[str], device: torch.device | str | None = None, last: bool = False) -> Model:

@@ -70,7 +70,7 @@ def evaluate(
             raise RunError("this model is of no run; genimg.diagnose(model, images) looks at its samples")
         out, model, recipe = Path(of.run), of, config(of.run)
     else:
-        out, (model, recipe) = Path(of), load(of, device, last)
+        (model, recipe), out = load(of, device, last), Path(of)
     source, trained_on = (one and str(meant(one)) for one in (source, trained_on))
     own = source is None or source == recipe.data
     images, _ = _read(recipe, trained_on or recipe.data, recipe.n, recipe.seed, memory, workers)

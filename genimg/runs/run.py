@@ -82,13 +82,14 @@ def train(
     """
     out, started = Path(out), time.perf_counter()
     first = distributed.rank() == 0
+    recipe = recipe.complete()
     if recipe.batch % distributed.size():
         raise RunError(f"--batch {recipe.batch} cannot be shared by {distributed.size()} processes evenly")
     stored = kept.read_config(out)
     before = stored.begun_from if stored and kept.has_checkpoint(out) else None
     if before is not None and start is not None and before != str(start):
         raise RunError(f"{out} was begun from {before or 'nothing'}, not from {start}; choose another --out")
-    recipe = dataclasses.replace(recipe.complete(), data=str(meant(recipe.data)))
+    recipe = dataclasses.replace(recipe, data=str(meant(recipe.data)))
     images, recipe = load_pictures(recipe, workers, memory)
     if first:
         echo(str(images.account))
@@ -205,11 +206,8 @@ def _look(training: Training, scores: Scores, out: Path, scored: bool, progress:
 def _stop_if_over(scores: Scores, training: Training) -> None:
     """All processes stop where the first one, which measures, has lost its patience."""
     if scores.patience is not None and distributed.any_true(scores.over()):
-        found = (
-            f": nothing better than step {best(scores.rows).step:,} for {scores.since_best()} saves"
-            if scores.rows
-            else ""
-        )
+        rows = scores.rows
+        found = f": nothing better than step {best(rows).step:,} for {scores.since_best()} saves" if rows else ""
         raise Stopped(
             f"stopped at step {training.step:,} of {training.steps:,}{found}; a larger --patience, or none, goes on", 0
         )
@@ -248,7 +246,7 @@ def load(
     Raises:
         RunError: no run there, or files that are broken, foreign or not finite.
     """
-    out, recipe = Path(out), config(out)
+    recipe, out = config(out), Path(out)
     path = out / (WEIGHTS if last or not (out / BEST).exists() else BEST)
     if not path.exists():
         raise RunError(f"{out} has no {WEIGHTS} yet; train it further")
@@ -271,6 +269,8 @@ def config(out: str | os.PathLike[str]) -> Recipe:
     Raises:
         RunError: no run there, or one that cannot be read.
     """
+    if not isinstance(out, str | os.PathLike):
+        raise RunError(f"{type(out).__name__} is no run; pass its folder, or to evaluate the model that came of it")
     recipe = kept.read_config(Path(out))
     if recipe is None:
         raise RunError(f"{out} is no run of genimg: there is no {CONFIG} in it")

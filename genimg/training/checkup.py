@@ -12,6 +12,8 @@ from genimg.data.images import Images, Streamed, to_floats
 from genimg.measure.metrics import checkerboard
 from genimg.models.labelled import LabelledGAN
 from genimg.models.model import Model, has_batch_norm
+from genimg.system.errors import DataError
+from genimg.training.arguments import check_pictures
 from genimg.training.diagnostics import Diagnosis
 
 #: Of fewer pictures nothing can be said.
@@ -42,7 +44,9 @@ def diagnose(
 
     Raises:
         ValueError: fewer than eight images or samples.
+        DataError: no pictures, or of another size or other channels than the model's.
     """
+    check_pictures(images)
     if n < LEAST or len(images) < LEAST:
         raise ValueError(f"{len(images)} images and n={n}: of fewer than {LEAST} nothing can be said")
     generator = torch.Generator().manual_seed(seed)
@@ -50,6 +54,10 @@ def diagnose(
     z = model.noise(n, torch.Generator(device).manual_seed(seed))
     x_fake = model.sample(z=z, **sampling).cpu()
     x_train = to_floats(_pixels(images, torch.randperm(len(images), generator=generator)[:COMPARED]))
+    if x_fake.shape[1:] != x_train.shape[1:]:
+        raise DataError(
+            f"samples are {tuple(x_fake.shape[1:])} and the pictures {tuple(x_train.shape[1:])}: load others"
+        )
     found = [
         _leaning(model, z, sampling),
         _stale(model, z),

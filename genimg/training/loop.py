@@ -22,7 +22,7 @@ from genimg.system.device import seed_everything
 from genimg.system.errors import reason
 from genimg.system.progress import Progress
 from genimg.training import checkup, diagnostics
-from genimg.training.arguments import check_pictures, explained
+from genimg.training.arguments import check_model, check_numbers, check_pictures, explained
 from genimg.training.history import History, Window
 from genimg.training.measures import EVERY, MEASURES
 from genimg.training.step import Stepper
@@ -54,8 +54,8 @@ class Training:
         dtype: torch.dtype | None = None, compiled: bool = False,
         tell: Callable[[diagnostics.Diagnosis], object] = diagnostics.warn,
     ) -> None:  # fmt: skip
-        if steps < 1 or batch < 1 or every < 1:
-            raise ValueError(f"steps={steps}, batch={batch}, every={every}: each has to be at least 1")
+        check_model(model)
+        check_numbers(seed, steps=steps, batch=batch, every=every)
         if schedule not in ("linear", "constant"):
             raise ValueError(f"schedule {schedule!r}; there are linear and constant")
         self.model, self.images, self.steps, self.batch, self.seed = model, images, steps, batch, seed
@@ -239,6 +239,7 @@ def fit(
     Raises:
         Diverged: a loss is NaN or infinite.
         ValueError: an argument out of range.
+        TypeError: no model.
         DataError: no pictures, or of another size or other channels than the model's.
         KeyboardInterrupt: Ctrl-C, after saying what is kept.
 

@@ -67,11 +67,20 @@ def test_shapes_come_with_their_factors():
         (("digits",), {"hues": 3}, "only shapes and folders take options"),
         (("shapes",), {"kinds": ("blob",)}, "blob"),
         (("shapes",), {"wobble": 1}, "wobble"),
+        (("digits",), {"seed": "a"}, "seed='a'"),
+        ((".",), {"memory": "1"}, "memory='1'"),
+        ((".",), {"classes": 3}, "classes=3"),
+        ((".",), {"workers": 2}, "folders take background"),
+        ((None,), {}, "NoneType is no source of pictures: pass a folder"),
+        ((["a.png", "b.png"],), {}, "list is no source of pictures: pass a folder"),
+        ((torch.zeros(2, 3, 8, 8),), {}, r"Tensor is no source .* genimg.fit\(model, images\)"),
+        ((np.zeros((2, 8, 8, 3)),), {}, "ndarray is no source of pictures: pass a folder"),
     ],
 )
 def test_bad_arguments(arguments, options, says):
-    with pytest.raises(DataError, match=says):
+    with pytest.raises(DataError, match=says) as caught:
         load_images(*arguments, **options)
+    assert "\n" not in str(caught.value)
 
 
 def test_offline_and_absent(tmp_path):

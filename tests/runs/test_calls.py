@@ -11,7 +11,7 @@ from genimg.__main__ import main, parser
 from genimg.runs import calls, run
 from genimg.runs.kept import HISTORY, WEIGHTS
 from genimg.runs.recipes import FAMILIES, Recipe
-from genimg.system.errors import RunError
+from genimg.system.errors import DataError, RunError
 from genimg.training.loop import Training
 
 TINY = {"size": 8, "n": 60, "batch": 4, "width": 4, "steps": 6}
@@ -69,6 +69,28 @@ def test_what_cannot_be_is_said_in_one_line(tmp_path):
     (tmp_path / "a" / HISTORY).write_text("step,loss\n1,x\n")
     with pytest.raises(RunError, match=r"history\.csv is no table of losses"):
         genimg.load(tmp_path / "a")
+
+
+@pytest.mark.parametrize("given", [None, ["a", "b"], torch.zeros(4, 3, 8, 8)], ids=lambda given: type(given).__name__)
+def test_what_is_no_folder_is_refused_with_what_to_pass(given):
+    with pytest.raises(DataError, match=r"is no source of pictures: pass a folder .* genimg.fit"):
+        genimg.train(given, "vae")
+    for call in (genimg.load, genimg.evaluate):
+        with pytest.raises(RunError, match="is no run; pass its folder"):
+            call(given)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("save_every", 0), ("save_every", "a"), ("workers", -1), ("workers", "2"), ("patience", 1.5),
+        ("minutes", "a"), ("minutes", -1), ("memory", "a"), ("memory", float("nan")), ("steps", "4"), ("batch", 1.5),
+    ],
+)  # fmt: skip
+def test_numbers_of_a_call_are_held_to_their_rules(name, value, tmp_path):
+    with pytest.raises(RunError, match=f"{name}.*{value}.*: it has to be a (whole )?number"):
+        genimg.train("digits", "vae", tmp_path / "a", **TINY | {name: value})
+    assert not (tmp_path / "a").exists()
 
 
 def test_minutes_end_a_call_and_ctrl_c_interrupts_it(tmp_path, monkeypatch):

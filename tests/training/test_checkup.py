@@ -142,6 +142,11 @@ def test_too_little_to_look_at():
         genimg.diagnose(Painter(pictures), DATA, n=4)
 
 
+def test_pictures_of_another_shape_than_the_samples():
+    with pytest.raises(ValueError, match=r"samples are \(1, 16, 16\) and the pictures \(3, 16, 16\)"):
+        genimg.diagnose(Painter(pictures), DATA.expand(-1, 3, -1, -1))
+
+
 def test_looking_draws_no_random_number_of_the_run():
     torch.manual_seed(0)
     wanted = torch.rand(1)
