@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -89,6 +89,12 @@ class Model(nn.Module):
         weights = {name: sum(w.numel() for w in part.parameters()) for name, part in self.named_children()}
         parts = [f"{name} {n:,}" for name, n in weights.items() if n and name != "average"]
         return f"{type(self).__name__}(weights: {', '.join(parts)}{'; averaged' if len(self.average) else ''})"
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """As any module's; a model that was just built gets averages too, where the weights are of a trained one."""
+        if not len(self.average) and any(name.startswith("average.") for name in state_dict):
+            start_averages(self)
+        return super().load_state_dict(state_dict, strict, assign)
 
     def device(self) -> torch.device:
         """Where the weights are."""

@@ -188,8 +188,12 @@ def test_looking_on_does_not_change_the_run():
 
 @pytest.mark.parametrize(
     ("options", "says"),
-    [({"steps": 0}, "at least 1"), ({"batch": 0}, "at least 1"), ({"schedule": "cosine"}, "cosine")],
-)
+    [
+        ({"steps": 0}, "at least 1"), ({"batch": 0}, "at least 1"), ({"schedule": "cosine"}, "cosine"),
+        ({"steps": 1.5}, "steps=1.5, .* a whole number"), ({"steps": "2"}, "steps='2', .* a whole number"),
+        ({"batch": "4"}, "batch='4'"), ({"every": 0.5}, "every=0.5"), ({"seed": "a"}, "seed='a'"),
+    ],
+)  # fmt: skip
 def test_bad_arguments(options, says):
     with pytest.raises(ValueError, match=says):
         fit(Mean(), PIXELS, **({"steps": 2} | options))
@@ -320,23 +324,52 @@ def test_a_closing_look_that_fails_is_told_and_costs_nothing():
     assert history.steps[-1] == 200 and model.sample(3, seed=0).isfinite().all()
 
 
+@pytest.mark.parametrize("build", BUILDS)
+def test_weights_that_torch_keeps_make_the_same_model_again(build, tmp_path):
+    model = build()
+    fit(model, PIXELS, steps=2, batch=4)
+    torch.save(model.state_dict(), tmp_path / "model.pt")
+    again = build()
+    again.load_state_dict(torch.load(tmp_path / "model.pt", weights_only=True))
+    assert torch.allclose(again.sample(3, seed=0), model.sample(3, seed=0), atol=1e-4)  # in another memory layout
+
+
 NOT_PICTURES = {
     "path": ("photos/of/mine", "genimg.load_images reads a folder"),
     "pathlib": (Path("photos"), "genimg.load_images reads a folder"),
     "list": ([PIXELS[0], PIXELS[1]], "torch.stack"),
     "loader": (torch.utils.data.DataLoader(PIXELS), "makes batches, which fit does by itself"),
-    "array": (PIXELS.numpy(), "ndarray is no set of pictures"),
-    "nothing": (None, "NoneType is no set of pictures"),
-    "floats": (PIXELS / 255, "need uint8 pictures"),
-    "one picture": (PIXELS[0], "need uint8 pictures"),
+    "data set": (torch.utils.data.TensorDataset(PIXELS), "TensorDataset is no set of pictures; pass what"),
+    "array": (PIXELS.numpy(), r"an array \(40, 1, 8, 8\) .* torch.from_numpy"),
+    "nothing": (None, "NoneType is no set of pictures; pass what"),
+    "floats": (PIXELS / 255, r"need to be uint8 pictures .* in \[-1, 1\] .* those in \[0, 1\]"),
+    "integers": (PIXELS.long(), r"need to be uint8 pictures .* x.byte\(\)"),
+    "one picture": (PIXELS[0], r"x\[None\] is a set of one picture"),
+    "grey pictures": (PIXELS[:, 0], r"x\[:, None\] one of grey pictures"),
+    "channels last": (PIXELS.permute(0, 2, 3, 1), r"x.permute\(0, 3, 1, 2\)"),
+    "none": (PIXELS[:0], r"need to be uint8 pictures .* \(0, 1, 8, 8\)"),
 }
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [lambda images: fit(vae.VAE(8), images, steps=2, batch=2), lambda images: genimg.diagnose(vae.VAE(8), images)],
+    ids=["fit", "diagnose"],
+)
 @pytest.mark.parametrize("name", NOT_PICTURES)
-def test_what_is_no_set_of_pictures_is_refused_with_what_to_pass(name):
+def test_what_is_no_set_of_pictures_is_refused_with_what_to_pass(name, asked):
     images, says = NOT_PICTURES[name]
     with pytest.raises(DataError, match=says) as caught:
-        fit(vae.VAE(8), images, steps=2, batch=2)
+        asked(images)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "model", [None, PIXELS, "gan", nn.Linear(2, 2), vae.VAE], ids=lambda model: type(model).__name__
+)
+def test_what_is_no_model_is_refused_with_what_to_pass(model):
+    with pytest.raises(TypeError, match=r"is no model: the model comes first|is a class: pass a model") as caught:
+        fit(model, PIXELS, steps=2, batch=2)
     assert "\n" not in str(caught.value)
 
 
