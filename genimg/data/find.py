@@ -24,7 +24,7 @@ READERS = dict.fromkeys((".heic", ".heif", ".hif"), "pip install pillow-heif rea
 READERS |= dict.fromkeys((".avif", ".avifs"), "Pillow 11.3 or newer reads them")
 
 #: Endings of what this package draws.
-DRAWN = (".png", ".gif", ".webp")
+DRAWN = (".gif", *files.PICTURES)
 
 #: The file of settings in a run's folder, and names that stand in it.
 CONFIG, SETTINGS = "config.json", {"family", "fingerprint"}
@@ -49,9 +49,9 @@ def find(folder: str | os.PathLike[str], skip_bad: bool = False) -> Found:
     """Picture files at any depth.
 
     Taken are files with the ending of a picture, so that a broken one is told, and all others that Pillow knows by
-    their content. Passed over and counted are hidden pictures, what this package drew, folders of its runs, folders of
-    other programs (`FOREIGN`) and files of other kinds. Hidden folders are not entered; links to folders are, but no
-    folder twice, so that loops end.
+    their content. Passed over and counted are hidden pictures, what this package drew, folders of its runs in this one,
+    folders of other programs (`FOREIGN`) and files of other kinds. Hidden folders are not entered; links to folders
+    are, but no folder twice, so that loops end.
 
     Args:
         skip_bad: go on where a folder in it cannot be read.
@@ -95,7 +95,7 @@ def _walk(top: str, found: Found, skip_bad: bool) -> Iterator[tuple[str, list[st
         status = os.stat(here)
         if (status.st_dev, status.st_ino) in seen:
             folders.clear()
-        elif is_run(here, names):
+        elif here != top and is_run(here, names):
             found.passed[f"run of genimg ({os.path.relpath(here, top)})"] += 1
             folders.clear()
         else:

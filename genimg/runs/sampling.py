@@ -45,7 +45,9 @@ def add_sample(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         f"of --walk pictures that it comes through, if not given {MANY['walk']}",
     )  # fmt: skip
     p.add_argument("--seed", type=int, default=0, help="of the noise")
-    p.add_argument("--out", type=path, help="a .png, or with --each a folder; if not given beside the run's grids")
+    p.add_argument(
+        "--out", type=path, help="a .png, .jpg or .webp, or with --each a folder; if not given beside the run's grids"
+    )
     p.add_argument("--columns", type=int, default=8, help="pictures in a row, of --interpolate from one to the other")
     p.add_argument("--scale", type=int, default=1, help="enlarge each pixel to a square of so many")
     p.add_argument("--solver-steps", type=int, default=20, help="of flow and latent: fewer are quicker and coarser")
@@ -134,8 +136,9 @@ def _place(options: argparse.Namespace, kind: str) -> Path:
         raise RunError(f"--walk {out}: with --each it names a folder, for the single frames")
     if out.exists() and not options.overwrite and (out.is_file() or any(out.iterdir())):
         raise RunError(f"{out} is there already; --overwrite replaces it, {option} names another")
-    if not options.walk and not options.each and out.suffix.lower() != ".png":
-        raise RunError(f"--out {out}: a grid is written as .png; --each writes single files into a folder")
+    if not options.walk and not options.each and out.suffix.lower() not in files.PICTURES:
+        endings = ", ".join(files.PICTURES)
+        raise RunError(f"--out {out}: a grid is written as {endings}; --each writes single files into a folder")
     return out
 
 

@@ -19,6 +19,9 @@ from genimg.system.errors import RunError
 #: What stands in every picture that this package draws.
 MARK = b"Software\0genimg"
 
+#: Ending -> what a picture is written as.
+PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+
 
 def write(path: str | os.PathLike[str], content: bytes, keep: str | None = None) -> None:
     """Write bytes to a new file beside `path`, then rename it: at any moment the old or the new content is there.
@@ -65,12 +68,19 @@ def _finite(content: object) -> object:
 
 
 def write_picture(path: str | os.PathLike[str], sheet: np.ndarray) -> None:
-    """`write` of an array (H, W, 3), or (H, W, 4) with opacity, in [0, 1] as PNG, with the `MARK`."""
+    """`write` of an array (H, W, 3), or (H, W, 4) with opacity, in [0, 1] as PNG, or as what the path ends with out of
+    `PICTURES`, with the `MARK`."""
     from PIL import Image, PngImagePlugin
 
+    kind = PICTURES.get(Path(path).suffix.lower(), "PNG")
     buffer, info = io.BytesIO(), PngImagePlugin.PngInfo()
     info.add_text("Software", "genimg")
-    Image.fromarray((sheet * 255).round().astype("uint8")).save(buffer, "PNG", pnginfo=info)
+    options: dict[str, dict[str, Any]] = {
+        "PNG": {"pnginfo": info},
+        "JPEG": {"comment": MARK, "quality": 95, "subsampling": 0},
+        "WEBP": {"xmp": MARK, "lossless": True},
+    }
+    Image.fromarray((sheet * 255).round().astype("uint8")).save(buffer, kind, **options[kind])
     write(path, buffer.getvalue())
 
 

@@ -94,6 +94,15 @@ def test_a_run_inside_its_pictures_goes_on_and_is_said(tmp_path, monkeypatch, ca
     assert "4 drawn by genimg" in capsys.readouterr().out
 
 
+def test_a_run_in_the_very_folder_of_its_pictures_goes_on(tmp_path, capsys):
+    for i in range(6):
+        save(tmp_path / f"{i}.png", (40 * i, 30, 90))
+    for steps in ("2", "4"):
+        assert main([*TRAIN, "--steps", steps, "--data", str(tmp_path), "--out", str(tmp_path)]) == 0
+    assert "going on from step 2" in (said := capsys.readouterr().out)
+    assert said.count("6 pictures, 8x8, colour, from 6 png") == 2
+
+
 def test_settings_of_others_hide_no_pictures(tmp_path):
     for i, text in enumerate(('{"family": "bert"}', "[]", "no JSON", '{"fingerprint": 1}')):
         save(tmp_path / str(i) / "a.png")

@@ -14,6 +14,7 @@ from genimg.measure import features
 from genimg.runs import run as runs
 from genimg.runs import walk
 from genimg.runs.pictures import load_pictures
+from genimg.system import files
 
 
 @pytest.fixture(scope="module")
@@ -190,12 +191,18 @@ def test_rows_between_two_and_their_single_pictures_are_the_same(run, tmp_path):
 def test_what_was_drawn_is_not_taken_for_data(run, tmp_path):
     for name in ("walk.gif", "walk.webp"):
         assert main(["sample", str(run), "--walk", str(tmp_path / name), "--n", "2", "--seconds", "0.1"]) == 0
-    assert main(["sample", str(run), "--n", "2", "--scale", "2", "--out", str(tmp_path / "grid.png")]) == 0
-    Image.new("RGB", (20, 20), "red").save(tmp_path / "own.gif")
-    Image.new("RGB", (20, 20), "red").save(tmp_path / "own.webp")
+    for ending in files.PICTURES:
+        out = tmp_path / f"grid{ending}"
+        assert main(["sample", str(run), "--n", "2", "--scale", "2", "--out", str(out)]) == 0
+        with Image.open(out) as grid:
+            assert (grid.format, grid.size) == (files.PICTURES[ending], (142, 16))
+    for ending in (".gif", *files.PICTURES):
+        Image.new("RGB", (20, 20), "red").save(tmp_path / f"own{ending}")
     found = find(tmp_path)
-    assert sorted(file.rpartition("/")[2] for file in found.files) == ["own.gif", "own.webp"]
-    assert found.passed == {"drawn by genimg": 3}
+    assert sorted(file.rpartition("/")[2] for file in found.files) == [
+        "own.gif", "own.jpeg", "own.jpg", "own.png", "own.webp",
+    ]  # fmt: skip
+    assert found.passed == {"drawn by genimg": 6}
 
 
 def test_the_best_are_picked_and_said_to_be(run, tmp_path, capsys):
