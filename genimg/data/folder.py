@@ -21,6 +21,7 @@ from genimg.data.images import Images, Size, combined, digest, sides
 from genimg.data.labels import counted, labels_of, numbered
 from genimg.data.stream import Stream, processors
 from genimg.system.errors import DataError, reason, shown
+from genimg.system.progress import Progress
 
 #: Files read at once before the next ones are begun.
 BLOCK = 1024
@@ -53,7 +54,7 @@ def load(
     Raises:
         DataError: an option out of range; a file that cannot be read; no picture left.
     """
-    _check(background, fit, memory, channels, white)
+    _check(background, fit, memory, channels, white, classes)
     found = find(folder, skip_bad)
     files = _chosen(found, folder, n, seed)
     named = None if classes is None else labels_of(files, folder, classes)
@@ -80,16 +81,20 @@ def load(
     return Images(reading.pixels[: len(good), : account.shape[1]].contiguous(), labels, None, kinds, account)
 
 
-def _check(background: str, fit: str, memory: float | None, channels: int | None, white: float | None) -> None:
+def _check(
+    background: str, fit: str, memory: float | None, channels: int | None, white: float | None, classes: object
+) -> None:  # fmt: skip
     rgb(background)
     if fit not in FITS:
         raise DataError(f"fit {fit!r}; there are {', '.join(FITS)}")
-    if memory is not None and not memory >= 0:
+    if memory is not None and not (isinstance(memory, int | float) and memory >= 0):
         raise DataError(f"memory={memory!r}: it has to be a number of bytes")
     if channels not in (None, 1, 3, 4):
         raise DataError(f"channels={channels!r}: 3 is colour, 1 grey, 4 with transparency, None what the pictures are")
     if white is not None and not (isinstance(white, int | float) and 0 < white < float("inf")):
         raise DataError(f"white={white!r}: it has to be a number above 0")
+    if not isinstance(classes, str | os.PathLike | None):
+        raise DataError(f"classes={classes!r}: 'folder' takes subfolders' names, else it is the path of a table")
 
 
 def _chosen(found: Found, folder: str | os.PathLike[str], n: int | None, seed: int) -> list[str]:
@@ -149,13 +154,12 @@ class _Reading:
         return combined(of_good, (self.channels(), *self.size))
 
     def _pass(self, label: str, indices: Sequence[int], skip_bad: bool) -> dict[str, str]:
-        from tqdm import tqdm
-
         skipped = {}
-        with warnings.catch_warnings(), closing(self._results(indices)) as results:
+        progress = Progress(len(indices), label, unit="file", patient=True)
+        with warnings.catch_warnings(), closing(self._results(indices)) as results, progress:
             warnings.simplefilter("ignore")  # here as well: threads that do this by turns would undo each other's
-            shown_results = tqdm(results, label, len(indices), leave=False, disable=None)
-            for i, error in zip(indices, shown_results, strict=True):
+            for done, (i, error) in enumerate(zip(indices, results, strict=True), 1):
+                progress.update(done)
                 if error is None:
                     continue
                 if not skip_bad:

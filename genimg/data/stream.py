@@ -89,7 +89,8 @@ class Stream(torch.utils.data.Dataset[Tensor]):
                     pixels = next(ahead, None)
                 except (RuntimeError, EOFError, OSError) as error:  # a worker was killed, or no memory is left to it
                     raise DataError(
-                        f"reading ahead failed ({reason(error, '')}); workers=0 (--workers 0) does without"
+                        f"reading ahead failed ({reason(error, '')}); workers = 0 of these pictures (--workers 0) does "
+                        f"without, and a script that starts processes needs `if __name__ == '__main__':` above its work"
                     ) from error
                 if pixels is None:
                     return

@@ -23,12 +23,14 @@ class Progress:
         visible: False shows nothing, as in all but one of several processes.
         hidden: names of means that are not shown.
         unit: what is counted.
+        patient: but on a terminal, nothing is said of what ends before a first line of a log is due.
     """
 
     def __init__(
-        self, total: int, label: str, visible: bool = True, hidden: Collection[str] = (), unit: str = "step"
-    ) -> None:
-        self.total, self.label, self.visible, self.unit = total, label, visible, unit
+        self, total: int, label: str, visible: bool = True, hidden: Collection[str] = (), unit: str = "step",
+        patient: bool = False,
+    ) -> None:  # fmt: skip
+        self.total, self.label, self.visible, self.unit, self.patient = total, label, visible, unit, patient
         self.first = self.step = 0
         self.means: dict[str, float] = {}
         self.hidden = hidden
@@ -40,7 +42,7 @@ class Progress:
         self.bar = self.handle = None
         if not self.visible:
             return self
-        if in_notebook():
+        if in_notebook() and not self.patient:
             from IPython.display import Pretty, display
 
             self.pretty = Pretty
@@ -85,6 +87,7 @@ class Progress:
         self.step, self.shown = max(step, self.step), time.perf_counter()
         if self.visible and not self.bar and not self.handle and self.step < self.total:
             print(self._line(), file=sys.stderr, flush=True)
+            self.patient = False
 
     def say(self, text: str) -> None:
         """A line of its own, above the bar where there is one."""
@@ -98,7 +101,7 @@ class Progress:
             self.bar.close()
         if self.handle:
             self.handle.update(self.pretty(self._wrapped()))
-        elif kind is None and self.visible and self.step > self.first:
+        elif kind is None and self.visible and self.step > self.first and not self.patient:
             print(self._line(), file=sys.stderr)
 
     def _line(self) -> str:

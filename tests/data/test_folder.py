@@ -5,6 +5,8 @@ import itertools
 import multiprocessing
 import os
 import struct
+import subprocess
+import sys
 import time
 import zlib
 
@@ -582,3 +584,32 @@ def test_parts_make_the_whole(n, own, processes, start):
 def test_batches_out_of_range(batch, options, says):
     with pytest.raises(ValueError, match=says):
         next(batches(numbered(9), batch, **options))
+
+
+def test_a_log_says_how_far_reading_is_where_it_takes_long(some, capsys, monkeypatch):
+    load_images(some, size=SIZE)
+    assert capsys.readouterr().err == ""
+    clock = itertools.count(step=4)
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    load_images(some, size=SIZE)
+    first, *_, last = capsys.readouterr().err.splitlines()
+    assert first.startswith("reading some") and ": file 3 of 11, " in first and ": 11 files in " in last
+
+
+def test_a_script_without_a_main_guard_is_told_what_it_can_do(some, tmp_path):
+    """Where processes are spawned, as on macOS and Windows, each runs the script again."""
+    code = """
+import multiprocessing, sys, torch
+multiprocessing.set_start_method("spawn", force=True)
+from genimg.data.sources import load_images
+images = load_images(sys.argv[1], 16, memory=0)
+images.workers = int(sys.argv[2])
+print(len(next(images.batches([torch.arange(5)]))))
+"""
+    (tmp_path / "script.py").write_text(code)
+    command = [sys.executable, str(tmp_path / "script.py"), str(some)]
+    done = subprocess.run([*command, "1"], capture_output=True, text=True)
+    line = done.stderr.strip().splitlines()[-1]
+    assert done.returncode and "DataError: reading ahead failed" in line
+    assert "workers = 0 of these pictures" in line and "if __name__ == '__main__':" in line
+    assert subprocess.run([*command, "0"], capture_output=True, text=True).stdout == "5\n"
