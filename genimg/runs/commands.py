@@ -17,6 +17,10 @@ from genimg.system.options import at_least_one, device, memory
 #: Names of a list that are printed; --json has all.
 SHOWN = 10
 
+#: How a table of measurements is to be read, in features and of pictures.
+IN_FEATURES = "real ones: training pictures in the samples' place, as near to the unseen as samples can hope to come"
+OF_PICTURES = "to lie near to what was seen is no merit by itself: blurred pictures do, and copies"
+
 
 def train(options: argparse.Namespace) -> int:
     """Train, or go on."""
@@ -60,4 +64,5 @@ def evaluate(options: argparse.Namespace) -> int:
     for name, value in result.items():
         if value is not None:
             print(f"{MEANS.get(name, name):28s}{shown(value):>12s}{shown(floor.get(name)):>12s}".rstrip())
+    print(*([IN_FEATURES] if floor else []), OF_PICTURES, sep="\n")
     return 0

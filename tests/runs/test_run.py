@@ -30,6 +30,7 @@ from genimg import flow, gan, latent, plots, vae
 from genimg.__main__ import main
 from genimg.data.images import to_bytes
 from genimg.data.sources import load_images
+from genimg.runs import commands
 from genimg.runs.kept import CHECKPOINT, HISTORY, SAMPLES, WEIGHTS, read_config
 from genimg.runs.pictures import load_pictures, parted
 from genimg.runs.run import load
@@ -601,6 +602,9 @@ def test_evaluate(run, tmp_path, capsys):
     table = lines(capsys.readouterr().out)
     assert any(line.startswith("Frechet distance") and len(line.split()) == 4 for line in table)
     assert any(line.startswith("bits per dimension") for line in table)
+    assert table[-2:] == [commands.IN_FEATURES, commands.OF_PICTURES]
+    assert main(["evaluate", str(tmp_path / "v"), "--n", "40", "--features", "none"]) == 0
+    assert commands.IN_FEATURES not in (table := lines(capsys.readouterr().out)) and table[-1] == commands.OF_PICTURES
 
 
 def test_evaluate_against_unseen_pictures(pictures, tmp_path, capsys):

@@ -74,6 +74,16 @@ def test_what_is_held_out_is_not_trained_on(folder, tmp_path, capsys):
     assert not shown & {picture.numpy().tobytes() for picture in held_out.pixels}
 
 
+def test_the_sheet_of_the_data_shows_some_of_all_and_not_the_first_by_name(tmp_path):
+    for i in range(130):
+        Image.new("RGB", (8, 8), "red" if i < 65 else "blue").save(tmp_path / f"{i:03d}.png")
+    arguments = ["train", "vae", "--data", str(tmp_path), "--size", "8", "--width", "4", "--batch", "4", "--steps", "1"]
+    assert main([*arguments, "--held-out", "0", "--threads", "1", "--out", str(tmp_path / "a")]) == 0
+    sheet = np.array(Image.open(tmp_path / "a" / "samples" / "data.png"))
+    red = (sheet[4::9, 4::9, 0] > 128).sum()
+    assert sheet[4::9, 4::9].shape[:2] == (8, 8) and 16 < red < 48
+
+
 @pytest.fixture(scope="module")
 def shapes():
     images = load_images("shapes", 16, 900, seed=5)

@@ -1,5 +1,6 @@
 """Runs that are stopped: by Ctrl-C, by SIGTERM to all their processes, by the clock; and other runs begun from them."""
 
+import io
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ from genimg.runs import kept, run
 from genimg.runs.estimate import expected, on_record
 from genimg.runs.recipes import Recipe
 from genimg.system import files
+from genimg.system.progress import Progress
 from genimg.training.loop import Training
 
 DIGITS = ["--data", "digits", "--size", "8", "--n", "60", "--batch", "4", "--threads", "1"]
@@ -137,6 +139,29 @@ def test_the_checkpoint_comes_before_the_pictures_and_what_is_missing_is_drawn_l
     assert grids[0] == grids[1] and len(grids[0]) == 3
 
 
+def test_between_two_saves_a_checkpoint_is_written_each_so_often(tmp_path, monkeypatch):
+    """Killed long before its first save, a run loses no more than that."""
+    arguments = [*GAN, "--steps", "12", "--save-every", "12", "--out", str(tmp_path / "a")]
+    advance = Training.advance
+
+    def killed(training):
+        if training.step == 7:
+            raise MemoryError
+        return advance(training)
+
+    monkeypatch.setattr(Training, "advance", killed)
+    assert main(arguments) == 2 and not kept.has_checkpoint(tmp_path / "a")  # two minutes are not over
+    monkeypatch.setattr(run, "OFTEN", -1.0)
+    assert main(arguments) == 2
+    assert kept.read_checkpoint(tmp_path / "a" / "checkpoint.pt")["training"]["step"] == 7
+    monkeypatch.undo()
+    assert 60 <= run.OFTEN <= 300
+    for out in "ab":
+        assert main([*arguments[:-1], str(tmp_path / out)]) == 0
+    weights = [(tmp_path / out / "weights.safetensors").read_bytes() for out in "ab"]
+    assert weights[0] == weights[1]
+
+
 def test_minutes_stop_a_run_that_goes_on_later(tmp_path, capsys):
     arguments = [*GAN, "--steps", "30", "--save-every", "30", "--out", str(tmp_path / "a")]
     assert main([*arguments, "--minutes", "1e-9"]) == 0
@@ -148,6 +173,25 @@ def test_minutes_stop_a_run_that_goes_on_later(tmp_path, capsys):
     assert (tmp_path / "a" / "weights.safetensors").read_bytes() == (
         tmp_path / "b" / "weights.safetensors"
     ).read_bytes()
+
+
+def test_the_bar_of_a_terminal_moves_with_each_step(tmp_path, monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    seen, update = [], Progress.update
+
+    def watched(progress, step, means=None):
+        update(progress, step, means)
+        seen.append(progress.bar.n)
+
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(Progress, "update", watched)
+    assert (
+        main(["train", "vae", *DIGITS, "--width", "4", "--steps", "5", "--held-out", "0", "--out", str(tmp_path)]) == 0
+    )
+    assert seen == [1, 2, 3, 4, 5]
 
 
 def test_the_first_grids_come_early(tmp_path):
