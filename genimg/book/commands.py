@@ -4,7 +4,7 @@ import argparse
 import time
 from pathlib import Path
 
-from genimg.book import experiments, families, gpu, ladder, race, records, sweep, vae_experiments
+from genimg.book import experiments, families, feature_table, gpu, ladder, race, records, sweep, vae_experiments
 from genimg.book.zh import notebooks
 from genimg.system.errors import RunError
 from genimg.system.options import at_least_one, command, device, path
@@ -14,7 +14,7 @@ def add_record(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """The command record and its options."""
     p = command(commands, "record", "run an experiment of the book that is too long for a page, and keep it", record)
     p.add_argument(
-        "experiment", choices=("gan-factors", "gan-few", "vae-factors", "families", "cost", "race", "gpu"),
+        "experiment", choices=("gan-factors", "gan-few", "vae-factors", "families", "cost", "race", "features", "gpu"),
         help="which one",
     )  # fmt: skip
     p.add_argument("--name", help="of the record; if not given that of the experiment")
@@ -28,13 +28,18 @@ def add_record(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="of families: training time of each, in place of size, width, steps and batch (digits 35, shapes 60)",
     )  # fmt: skip
     p.add_argument("--source", choices=("digits", "shapes"), help="of families: only these pictures")
-    p.add_argument("--minutes", type=float, help="of gpu: for all its parts (9); of race: for each (15)")
+    p.add_argument(
+        "--minutes", type=float,
+        help="of gpu: for all its parts (9); of race: for each (15); of features: for each that is trained (1)",
+    )  # fmt: skip
     p.add_argument(
         "--scale", choices=("full", "tiny"), default="full", help="of gpu: tiny is what a CPU does in a minute"
     )
-    p.add_argument("--data", help="of race, and of gpu for its last part: a folder of pictures")
-    p.add_argument("--parts", nargs="+", default=[], help="of gpu and race: only these; what else is on record stays")
-    p.add_argument("--overwrite", action="store_true", help="of race: also those that are on record")
+    p.add_argument("--data", help="of race and features, and of gpu for its last part: a folder of pictures")
+    p.add_argument(
+        "--parts", nargs="+", default=[], help="of gpu, race and features: only these; what else is on record stays"
+    )
+    p.add_argument("--overwrite", action="store_true", help="of race and features: also those that are on record")
     p.add_argument("--device", help="cpu, cuda, ...")
     p.add_argument("--threads", type=int, help="of torch on a CPU")
     p.add_argument("--out", type=path, default=Path("book/records"), help="folder of the records")
@@ -68,7 +73,8 @@ def record(options: argparse.Namespace) -> int:
         raise RunError(f"--seconds {options.seconds:g}: it has to be above 0, up to 1,000,000")
     of_race = options.experiment == "race"
     options.size = options.size if options.size is not None else 64 if of_race else 32
-    options.minutes = options.minutes if options.minutes is not None else 15.0 if of_race else 9.0
+    minutes = {"race": 15.0, "features": 1.0}.get(options.experiment, 9.0)
+    options.minutes = options.minutes if options.minutes is not None else minutes
     if not 0 < options.minutes <= 1e5:
         raise RunError(f"--minutes {options.minutes:g}: it has to be above 0, up to 100,000")
     where, started = device(options), time.perf_counter()
@@ -76,9 +82,16 @@ def record(options: argparse.Namespace) -> int:
         failed = gpu.record(options.minutes, options.scale, options.data, where, options.out, options.parts)
         print(options.out / f"{gpu.NAME}.json")
         return 1 if failed else 0
+    if options.experiment in ("race", "features") and not options.data:
+        raise RunError(f"{options.experiment} needs --data, a folder of pictures")
+    if options.experiment == "features":
+        feature_table.record(
+            options.data, options.minutes, options.size, options.seeds, where, options.out, options.parts,
+            options.overwrite,
+        )  # fmt: skip
+        print(options.out / f"{feature_table.NAME}.json")
+        return 0
     if of_race:
-        if not options.data:
-            raise RunError("race needs --data, a folder of pictures")
         race.record(options.data, options.minutes, options.size, where, options.out, options.parts, options.overwrite)
         print(options.out / f"{race.NAME}.json")
         return 0
