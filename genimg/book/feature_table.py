@@ -54,11 +54,11 @@ FAULTS: dict[str, tuple[float, ...]] = {
 #: How many of its own spreads above the floor the weakest fault has to be.
 ABOVE = 2.0
 #: Steps after which the models whose samples the oracle judges too are looked at; samples, and those it reads.
-LOOKS, READ = (10, 25, 60, 120, 250, 500), 48
+LOOKS, READ = (10, 30, 80, 160, 280), 32
 #: Side of the pictures by which the cost is measured, the command line's own; how many.
 COST_SIZE, COSTED = 64, 200
 
-#: uint8 (N, 3, S, S) -> what a distance is computed from, (N, ...).
+#: uint8 (N, 3, S, S) -> what a distance is computed from: features (N, d), of the pyramid what `pyramid` says.
 Points = Callable[[Tensor], Tensor]
 
 
@@ -67,7 +67,7 @@ class Measure:
     """A candidate as it is used.
 
     Attributes:
-        points: what it makes of pictures, uint8 (N, 3, S, S) -> (N, ...) on the CPU.
+        points: what it makes of pictures, on the CPU.
         distance: between two sets of these.
         about: what there is to say of its training.
     """
@@ -412,7 +412,7 @@ def discriminator(learn: Images, seconds: float, seed: int, device: torch.device
 
 
 #: Patches of a picture at each level of the pyramid, their side, and directions that they are projected on.
-PATCHES, SIDE, DIRECTIONS = 32, 7, 128
+PATCHES, SIDE, DIRECTIONS = 16, 7, 64
 #: The smallest level's side.
 COARSEST = 8
 
@@ -429,8 +429,9 @@ def pyramid(learn: Images, seconds: float, seed: int, device: torch.device) -> M
 
     scale = patches(learn.pixels[:500]).unflatten(3, (3, -1)).std((0, 2, 4))[None, :, None, :, None]  # of each colour
 
-    def points(pixels: Tensor) -> Tensor:  # (N, levels, PATCHES, DIRECTIONS)
-        return (patches(pixels).unflatten(3, (3, -1)) / scale).flatten(3) @ directions
+    def points(pixels: Tensor) -> Tensor:  # (levels, DIRECTIONS, N PATCHES), sorted
+        along = (patches(pixels).unflatten(3, (3, -1)) / scale).flatten(3) @ directions
+        return along.permute(1, 3, 0, 2).flatten(2).sort(2).values
 
     return Measure(points, sliced_wasserstein)
 
@@ -454,9 +455,8 @@ def _patches(x: Tensor, seed: int) -> Tensor:
 
 
 def sliced_wasserstein(a: Tensor, b: Tensor) -> float:
-    """Mean over levels and directions of how far sorted projections (n, levels, PATCHES, DIRECTIONS) of two sets lie
-    apart; sets of one size."""
-    a, b = (x[: min(len(a), len(b))].transpose(0, 1).flatten(1, 2).sort(1).values for x in (a, b))
+    """Mean over levels and directions of how far two sets' projections lie apart: (levels, DIRECTIONS, n) each, in order
+    of size."""
     return (a - b).abs().mean().item()
 
 

@@ -111,9 +111,10 @@ def test_a_pyramid_is_the_picture_and_its_distance_a_distance():
     for detail in reversed(details):
         again = detail + torch.nn.functional.interpolate(again, detail.shape[-2:], mode="bilinear")
     assert torch.allclose(again, x, atol=1e-5)
-    a = torch.randn(40, 3, 2, 5, generator=torch.Generator().manual_seed(0))
-    assert table.sliced_wasserstein(a, a) == 0
-    assert table.sliced_wasserstein(a + 0.5, a.flip(0)) == pytest.approx(0.5)
+    measure = table.pyramid(load_images("shapes", 32, 60, seed=1), 0.0, 0, torch.device("cpu"))
+    points = measure.points(to_bytes(x))
+    assert points.shape == (3, table.DIRECTIONS, 40 * table.PATCHES) and (points.diff(dim=2) >= 0).all()
+    assert measure.distance(points, points) == 0 and measure.distance(points + 0.5, points) == pytest.approx(0.5)
 
 
 def test_rotations_are_learnt(tried):
