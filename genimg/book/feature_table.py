@@ -54,9 +54,9 @@ FAULTS: dict[str, tuple[float, ...]] = {
 #: How many of its own spreads above the floor the weakest fault has to be.
 ABOVE = 2.0
 #: Steps after which the models whose samples the oracle judges too are looked at; samples, and those it reads.
-LOOKS, READ = (10, 30, 80, 160, 280), 32
+LOOKS, READ = (10, 25, 60, 100, 160), 32
 #: Side of the pictures by which the cost is measured, the command line's own; how many.
-COST_SIZE, COSTED = 64, 200
+COST_SIZE, COSTED = 64, 100
 
 #: uint8 (N, 3, S, S) -> what a distance is computed from: features (N, d), of the pyramid what `pyramid` says.
 Points = Callable[[Tensor], Tensor]
@@ -139,7 +139,8 @@ def record(
             score = judged(measure, of) | (measure.about or {})
             if source == SHAPES:
                 score |= {"agreement": agreement(measure, of, models())}
-            score |= costs(measure, device, saved()) | {"n": len(of.unseen), "pictures": len(of.learn)}
+                score |= costs(measure, device, saved())
+            score |= {"n": len(of.unseen), "pictures": len(of.learn)}
             results[source] = [score]
             tell(f"{part}, {source}: " + ", ".join(f"{k} {v:.3g}" for k, v in score.items() if isinstance(v, float)))
         records.write(NAME, command, results, {}, started, device, out, part=part)
@@ -427,10 +428,12 @@ def pyramid(learn: Images, seconds: float, seed: int, device: torch.device) -> M
     def patches(pixels: Tensor) -> Tensor:  # uint8 (N, 3, S, S) -> (N, levels, PATCHES, 3 SIDE^2)
         return torch.stack([_patches(level, seed) for level in levels(to_floats(pixels))], 1)
 
-    scale = patches(learn.pixels[:500]).unflatten(3, (3, -1)).std((0, 2, 4))[None, :, None, :, None]  # of each colour
+    scale = patches(learn.pixels[:500]).unflatten(3, (3, -1)).std((0, 2, 4))  # (levels, 3)
 
     def points(pixels: Tensor) -> Tensor:  # (levels, DIRECTIONS, N PATCHES), sorted
-        along = (patches(pixels).unflatten(3, (3, -1)) / scale).flatten(3) @ directions
+        found = patches(pixels).unflatten(3, (3, -1))
+        finer = scale[:1].expand(max(found.shape[1] - len(scale), 0), -1)  # of larger pictures than those learnt from
+        along = (found / torch.cat([finer, scale])[None, :, None, :, None]).flatten(3) @ directions
         return along.permute(1, 3, 0, 2).flatten(2).sort(2).values
 
     return Measure(points, sliced_wasserstein)
@@ -455,8 +458,8 @@ def _patches(x: Tensor, seed: int) -> Tensor:
 
 
 def sliced_wasserstein(a: Tensor, b: Tensor) -> float:
-    """Mean over levels and directions of how far two sets' projections lie apart: (levels, DIRECTIONS, n) each, in order
-    of size."""
+    """Mean over levels and directions of how far two sets' projections lie apart: (levels, DIRECTIONS, n) each, in
+    ascending order."""
     return (a - b).abs().mean().item()
 
 
