@@ -23,6 +23,7 @@ from genimg.book import records
 from genimg.book.families import clock
 from genimg.book.race import seconds_a_step
 from genimg.book.records import Record
+from genimg.data import shapes
 from genimg.data.images import SHAPES, Images, batches, to_bytes, to_floats
 from genimg.data.sources import load_images
 from genimg.measure import features, metrics, oracle
@@ -54,7 +55,7 @@ FAULTS: dict[str, tuple[float, ...]] = {
 #: How many of its own spreads above the floor the weakest fault has to be.
 ABOVE = 2.0
 #: Steps after which the models whose samples the oracle judges too are looked at; samples, and those it reads.
-LOOKS, READ = (10, 25, 60, 100, 160), 32
+LOOKS, READ = (10, 25, 60, 120, 250), 32
 #: Side of the pictures by which the cost is measured, the command line's own; how many.
 COST_SIZE, COSTED = 64, 100
 
@@ -169,9 +170,9 @@ def pictures(folder: str, size: int) -> dict[str, Tried]:
     pool, learn = rest[: DRAWS * n], rest[DRAWS * n :]
     drawn = load_images(f"genimg:{SHAPES}", size, len(rest) + n, seed=0)
     assert drawn.factors is not None
-    shapes = drawn[: DRAWS * n], drawn[DRAWS * n : len(rest)], drawn[len(rest) :]
+    ours, kinds = drawn[: DRAWS * n], drawn.factors["kind"][: DRAWS * n]
     return {
-        SHAPES: Tried(shapes[1], shapes[0], drawn.factors["kind"][: DRAWS * n], shapes[2]),
+        SHAPES: Tried(drawn[DRAWS * n : len(rest)], ours, kinds, drawn[len(rest) :]),
         FOLDER: Tried(learn, pool, by_colour(pool), unseen),
     }
 
@@ -232,10 +233,10 @@ def judged(measure: Measure, tried: Tried) -> dict[str, Any]:
     """What a candidate says of every fault, beside what it says of real pictures.
 
     Returns:
-        dict. floor: mean distance of real pictures; spread: its deviation over draws, in floors. Of each fault
-        "distances", means over draws, in floors, in order of strength, "excess" of the weakest over the floor, in
-        spreads, and "right", 1.0 or 0.0, see `right`. The same of the controls, whose distances are in their own order.
-        right: how many faults are.
+        dict. floor: mean distance of the real pictures that the faults are made of; spread: deviation over all draws, in
+        floors. Of each fault "distances", means over draws, in floors, in order of strength, "excess" of the weakest
+        over the floor, in spreads, and "right", 1.0 or 0.0, see `right`. The same of the controls, whose distances are
+        in their own order. right: how many faults are.
     """
     reference = measure.points(tried.unseen.pixels)
 
@@ -246,27 +247,22 @@ def judged(measure: Measure, tried: Tried) -> dict[str, Any]:
     runs = [{fault: [away(x) for x in sets] for fault, sets in spoilt(tried, i).items()} for i in range(SPOILT)]
     means = {fault: torch.tensor([run[fault] for run in runs]).mean(0).tolist() for fault in FAULTS}
     nothing = [away(x) for x in controls(tried).values()]
-    floor = max(statistics.mean(floors), 1e-12)
-    score: dict[str, Any] = {"floor": floor, "spread": statistics.stdev(floors) / floor}
+    floor, spread = (max(value, 1e-12) for value in (statistics.mean(floors[:SPOILT]), statistics.stdev(floors)))
+    score: dict[str, Any] = {"floor": floor, "spread": spread / floor}
     for fault, distances in [*means.items(), ("controls", sorted(nothing))]:
         score[f"{fault}, distances"] = [distance / floor for distance in distances]
-        score[f"{fault}, excess"] = excess(floors, distances[0])
-        score[f"{fault}, right"] = float(right(floors, distances))
+        score[f"{fault}, excess"] = (distances[0] - floor) / spread
+        score[f"{fault}, right"] = float(right(floor, spread, distances))
     return score | {"right": sum(score[f"{fault}, right"] for fault in FAULTS)}
 
 
-def excess(floors: Sequence[float], distance: float) -> float:
-    """How far a distance is above those of real pictures, in their deviations."""
-    return (distance - statistics.mean(floors)) / max(statistics.stdev(floors), 1e-12)
-
-
-def right(floors: Sequence[float], distances: Sequence[float]) -> bool:
+def right(floor: float, spread: float, distances: Sequence[float]) -> bool:
     """Whether distances rise with the fault, and the weakest is above the floor by more than `ABOVE` spreads."""
-    return excess(floors, distances[0]) > ABOVE and all(a < b for a, b in itertools.pairwise(distances))
+    return distances[0] > floor + ABOVE * spread and all(a < b for a, b in itertools.pairwise(distances))
 
 
 def agreement(measure: Measure, tried: Tried, models: Sequence[tuple[Tensor, float]]) -> float:
-    """Rank correlation, over models, of their samples' distance and the error with which the oracle redraws them."""
+    """Rank correlation, over models, of their samples' distance and what the oracle says of them, see `misdrawn`."""
     from scipy.stats import spearmanr
 
     reference = measure.points(tried.unseen.pixels)
@@ -279,19 +275,27 @@ def agreement(measure: Measure, tried: Tried, models: Sequence[tuple[Tensor, flo
 def snapshots(
     learn: Images, n: int, looks: Sequence[int], device: torch.device
 ) -> Iterator[tuple[Tensor, float]]:  # fmt: skip
-    """A small GAN and a small VAE on shapes, seen several times on their way: n samples, uint8 (n, 3, S, S), and the
-    mean error with which the oracle redraws some of them, in grey levels 0 to 1."""
-    size, makes = learn.shape[-1], {"GAN": (_gan, 16), "VAE": (_vae, 32)}
-    for make, batch in makes.values():
+    """A small GAN and a small VAE on shapes, seen several times on their way: n samples, uint8 (n, 3, S, S), and what
+    the oracle says of some of them."""
+    for make in (_gan, _vae):
         seed_everything(0)
-        model = make(size)
-        run = Training(model, learn, max(looks), batch, 0, device, tell=lambda _: None)
+        model = make(learn.shape[-1])
+        run = Training(model, learn, max(looks), 16, 0, device, tell=lambda _: None)
         while run.step < run.steps:
             run.advance()
             if run.step in looks:
                 run.finish()
                 x = to_bytes(model.sample(n, seed=1).cpu())
-                yield x, oracle.read_factors(x[:READ]).error.mean().item()
+                yield x, misdrawn(x[:READ])
+
+
+def misdrawn(pixels: Tensor) -> float:
+    """Mean error, in grey levels 0 to 1, with which the oracle redraws pictures, uint8 (N, 3, S, S), by shapes of sizes
+    and at places as the data have them: else a speck would do for an empty picture."""
+    factors = oracle.read_factors(pixels).factors
+    kept = {name: factors[name].clamp(*shapes.RANGES[name]) for name in ("x", "y", "radius")}
+    redrawn = shapes.render(factors | kept, pixels.shape[-1])
+    return ((pixels.float() - redrawn) / 255).square().mean((1, 2, 3)).sqrt().mean().item()
 
 
 def _gan(size: int) -> GAN:

@@ -64,11 +64,9 @@ def test_each_fault_is_one_and_grows(tried):
 
 
 def test_right_needs_a_rise_and_room_above_the_floor():
-    floors = [1.0, 1.1, 0.9, 1.05, 0.95]
-    assert table.right(floors, [1.3, 2.0, 3.0])
-    assert not table.right(floors, [1.1, 2.0, 3.0])
-    assert not table.right(floors, [1.3, 3.0, 2.0])
-    assert table.excess(floors, 1.0) == pytest.approx(0)
+    assert table.right(1.0, 0.1, [1.3, 2.0, 3.0])
+    assert not table.right(1.0, 0.1, [1.1, 2.0, 3.0])
+    assert not table.right(1.0, 0.1, [1.3, 3.0, 2.0])
 
 
 def test_a_good_candidate_is_called_right_and_planted_ones_wrong(tried):
@@ -101,6 +99,13 @@ def test_agreement_is_of_ranks(tried):
     assert table.agreement(measure, of, models) == pytest.approx(1)
     assert table.agreement(measure, of, [(x, -error) for x, error in models]) == pytest.approx(-1)
     assert table.agreement(table.Measure(lambda x: torch.ones(len(x), 2)), of, models) == 0
+
+
+def test_the_oracle_is_not_taken_in_by_an_empty_picture(tried):
+    x = tried[table.SHAPES].draw(0)[:12]
+    soft = torch.nn.functional.interpolate(torch.nn.functional.avg_pool2d(x, 4), 16, mode="bilinear")
+    found = [table.misdrawn(to_bytes(each)) for each in (x, soft, 0 * x)]
+    assert sorted(found) == found and found[0] < 0.02 < found[1] < 0.8 * found[2]
 
 
 def test_a_pyramid_is_the_picture_and_its_distance_a_distance():
