@@ -134,7 +134,8 @@ def record(
         if not overwrite and part in records.parts(NAME, out):
             tell(f"{part} is on record")
             continue
-        started, results = time.perf_counter(), {}
+        started = time.perf_counter()
+        results: records.Results = {}
         for source, of in tried.items():
             measure = CANDIDATES[name](of.learn, 60 * minutes, seed, device)
             score = judged(measure, of) | (measure.about or {})
@@ -168,7 +169,7 @@ def pictures(folder: str, size: int) -> dict[str, Tried]:
         raise RunError(f"{folder} has {len(images):,} pictures; to try features on them it takes some 500")
     rest, unseen = some(rest, len(rest)), some(held_out, n)
     pool, learn = rest[: DRAWS * n], rest[DRAWS * n :]
-    drawn = load_images(f"genimg:{SHAPES}", size, len(rest) + n, seed=0)
+    drawn = load_images("genimg:shapes", size, len(rest) + n, seed=0)
     assert drawn.factors is not None
     ours, kinds = drawn[: DRAWS * n], drawn.factors["kind"][: DRAWS * n]
     return {
@@ -233,8 +234,8 @@ def judged(measure: Measure, tried: Tried) -> dict[str, Any]:
     """What a candidate says of every fault, beside what it says of real pictures.
 
     Returns:
-        dict. floor: mean distance of the real pictures that the faults are made of; spread: deviation over all draws, in
-        floors. Of each fault "distances", means over draws, in floors, in order of strength, "excess" of the weakest
+        dict. floor: mean distance of the real pictures that the faults are made of; spread: deviation over all draws,
+        in floors. Of each fault "distances", means over draws, in floors, in order of strength, "excess" of the weakest
         over the floor, in spreads, and "right", 1.0 or 0.0, see `right`. The same of the controls, whose distances are
         in their own order. right: how many faults are.
     """
