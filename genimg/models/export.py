@@ -23,7 +23,7 @@ class Pictures(nn.Module):
     Args:
         model: a trained GAN or VAE.
         averaged: the averaged weights, or those in training.
-        label: the class that is drawn, of a GAN that was trained with labels.
+        label: the class that is drawn, of a model that was trained with labels.
 
     Raises:
         ValueError: a Bernoulli VAE.

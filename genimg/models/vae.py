@@ -49,9 +49,10 @@ def optimal_sigma(x: Tensor, mean: Tensor, over: Callable[[Tensor], Tensor] = Al
     return over((x - mean).square().mean()).sqrt().clamp(*map(math.exp, LOG_SIGMA_RANGE))
 
 
-def encoded(encoder: nn.Module, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and log-variance that an encoder gives of pictures (N, C, H, W), 256 at a time: two (N, *code)."""
-    parts = [encoder(part) for part in x.split(256)]
+def encoded(encoder: nn.Module, x: Tensor, *y: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and log-variance that an encoder gives of pictures (N, C, H, W), and of their labels if it is told these,
+    256 at a time: two (N, *code)."""
+    parts = [encoder(*part) for part in zip(*(one.split(256) for one in (x, *y)), strict=True)]
     return torch.cat([mu for mu, _ in parts]), torch.cat([logvar for _, logvar in parts])
 
 
@@ -75,7 +76,11 @@ class Encoder(nn.Module):
         self.last = nn.Linear(widths[-1] * math.prod(level_sides(size)[-1]), 2 * z_dim)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        x = F.silu(self.first(x))
+        return self.from_first(self.first(x))
+
+    def from_first(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What follows the first convolution, (N, width, height, width of the picture)."""
+        x = F.silu(x)
         for level in self.levels:
             x = level(x)  # (N, C, s, s) -> (N, 2 C, s / 2, s / 2)
         mu, logvar = self.last(x.flatten(1)).float().chunk(2, dim=1)  # (N, C * 16) -> (N, z_dim) twice
@@ -166,8 +171,9 @@ class VAE(Model):
 
     def loss(self, x: Tensor, eps: Tensor, labels: Tensor | None = None) -> dict[str, Tensor]:
         """The negative ELBO per sample, in nats, with the KL weighed by beta; and its parts."""
-        mu, logvar = self.encoder(x)  # (N, C, H, W) -> (N, z_dim) twice
-        decoded = self.decoder(reparameterise(mu, logvar, eps))  # (N, z_dim) -> (N, C, H, W)
+        y = () if labels is None else (labels,)  # networks are told the labels if the VAE was built with classes
+        mu, logvar = self.encoder(x, *y)  # (N, C, H, W) -> (N, z_dim) twice
+        decoded = self.decoder(reparameterise(mu, logvar, eps), *y)  # (N, z_dim) -> (N, C, H, W)
         sigma = self.sigma_of(x, decoded)
         log_p = self.log_likelihood(x, decoded, sigma)  # (N,)
         kl = kl_to_standard_normal(mu, logvar).sum(1)  # (N,)
@@ -215,16 +221,25 @@ class VAE(Model):
                 decoder(reparameterise(mu, logvar, torch.randn(mu.shape, generator=generator, device=mu.device)))
         self.average.eval()
 
-    @torch.no_grad()
-    def encode(self, x: Tensor, averaged: bool = True) -> tuple[Tensor, Tensor]:
-        """Mean and log-variance of q(z | x): two (N, z_dim)."""
-        return encoded(self.network("encoder", averaged), x)
+    def told(self, labels: Tensor | int | None, n: int) -> tuple[Tensor, ...]:
+        """What networks get beside n pictures or codes: nothing, or the labels (n,) of a VAE with classes.
+
+        Raises:
+            ValueError: see `labels_of`.
+        """
+        wanted = self.labels_of(labels, n)
+        return () if wanted is None else (wanted,)
 
     @torch.no_grad()
-    def decode(self, z: Tensor, averaged: bool = True) -> Tensor:
-        """Mean of p(x | z), (N, C, H, W) in [-1, 1]."""
-        net = self.network("decoder", averaged)
-        decoded = torch.cat([net(part) for part in z.split(256)])
+    def encode(self, x: Tensor, averaged: bool = True, labels: Tensor | int | None = None) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of q(z | x), where there are classes of q(z | x, label): two (N, z_dim)."""
+        return encoded(self.network("encoder", averaged), x, *self.told(labels, len(x)))
+
+    @torch.no_grad()
+    def decode(self, z: Tensor, averaged: bool = True, labels: Tensor | int | None = None) -> Tensor:
+        """Mean of p(x | z), where there are classes of p(x | z, label), (N, C, H, W) in [-1, 1]."""
+        net, inputs = self.network("decoder", averaged), (z, *self.told(labels, len(z)))
+        decoded = torch.cat([net(*part) for part in zip(*(one.split(256) for one in inputs), strict=True)])
         return 2 * torch.sigmoid(decoded) - 1 if self.likelihood == "bernoulli" else torch.tanh(decoded)
 
     @torch.no_grad()
@@ -236,8 +251,9 @@ class VAE(Model):
 
     @torch.no_grad()
     def log_weights(
-        self, x: Tensor, k: int = 1, generator: torch.Generator | None = None, averaged: bool = True
-    ) -> Tensor:
+        self, x: Tensor, k: int = 1, generator: torch.Generator | None = None, averaged: bool = True,
+        labels: Tensor | int | None = None,
+    ) -> Tensor:  # fmt: skip
         """k importance weights log p(x | z) + log p(z) - log q(z | x), z ~ q(z | x), of pictures: (k, N) nats.
 
         The likelihood is a probability of grey levels: the discretised Gaussian or logistic, or the Bernoulli.
@@ -245,14 +261,14 @@ class VAE(Model):
         Args:
             x: (N, C, H, W) in [-1, 1], of as many levels as the model's (`Images.floats` has 256).
         """
-        mu, logvar = self.encode(x, averaged)
+        mu, logvar = self.encode(x, averaged, labels)
         log_w = []
         for _ in range(k):
             eps = torch.randn(mu.shape, generator=generator, device=mu.device)
             z = reparameterise(mu, logvar, eps)
             log_prior = log_gaussian(z, 0.0, 1.0)
             log_q = log_gaussian(z, mu, (0.5 * logvar).exp())
-            log_w.append(self.log_probability(x, self.decode(z, averaged)) + log_prior - log_q)
+            log_w.append(self.log_probability(x, self.decode(z, averaged, labels)) + log_prior - log_q)
         return torch.stack(log_w)  # (k, N)
 
     def log_probability(self, x: Tensor, mean: Tensor, scale: Tensor | float | None = None) -> Tensor:

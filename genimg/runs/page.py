@@ -36,7 +36,7 @@ def make(
         page: where the page goes; its model has its weights as float16, and computes in float32.
         onnx: where the model goes, with all of its weights' bits.
         numbers: what `evaluate --json` printed of the run, to be shown.
-        named: the class that it draws, of a run that has classes; a GAN's model draws one alone.
+        named: the class that it draws, of a run that has classes; a GAN's or a VAE's model draws one alone.
 
     Returns:
         a line on each file.
@@ -49,7 +49,7 @@ def make(
     out = Path(out)
     model, recipe = load(out, "cpu")
     label = class_of(recipe, named, out)
-    if label is None and recipe.class_names and recipe.family == "gan":
+    if label is None and recipe.class_names and recipe.family in ("gan", "vae"):
         raise RunError(f"{out} has classes, of which a page shows one: --class {' or '.join(recipe.class_names[:20])}")
     network = shown.network_of(model, recipe, label)
     exported = network.onnx(recipe)

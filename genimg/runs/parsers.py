@@ -47,10 +47,9 @@ what to change first:
 
 #: Family -> options that not every family has.
 OF_FAMILY = {
-    "gan": ("--networks", "--z-dim", "--norm", "--loss", "--r1", "--diff-augment", "--classes"),
+    "gan": ("--networks", "--z-dim", "--norm", "--loss", "--r1", "--diff-augment"),
     "vae": ("--networks", "--z-dim", "--beta", "--sigma"),
-    "flow": ("--classes",),
-    "latent": ("--z-dim", "--beta", "--classes"),
+    "latent": ("--z-dim", "--beta"),
 }
 
 #: Why the default is what it is, and the way to another.
@@ -131,11 +130,10 @@ def _add_options(p: argparse.ArgumentParser, family: str) -> None:
     where.add_argument("--white", type=float, help="the value that is white in pictures of more than 8 bits")
     where.add_argument("--skip-bad", action="store_true", help="leave out files that cannot be read, and list them")
     where.add_argument("--mirror", action="store_true", help="also show pictures mirrored: right for faces, not text")
-    if family != "vae":
-        where.add_argument(
-            "--classes", metavar="folder|FILE",
-            help="learn to draw what is asked for: folder takes subfolders' names, else a CSV of file and label",
-        )  # fmt: skip
+    where.add_argument(
+        "--classes", metavar="folder|FILE",
+        help="learn to draw what is asked for: folder takes subfolders' names, else a CSV of file and label",
+    )  # fmt: skip
     of_text = "" if family in NEWER else ", of --networks text {}"
     how = p.add_argument_group("training")
     how.add_argument("--steps", type=int, help="batches; a larger number extends a finished run")

@@ -20,8 +20,7 @@ FAMILIES = ("gan", "vae", "flow", "latent")
 DEFAULT = "latent"
 #: Family -> settings that the others do not have.
 OWN = {
-    "gan": ("norm", "loss", "r1", "diff_augment", "classes"), "vae": ("beta", "sigma"), "flow": ("classes",),
-    "latent": ("beta", "classes"),
+    "gan": ("norm", "loss", "r1", "diff_augment"), "vae": ("beta", "sigma"), "latent": ("beta",),
 }  # fmt: skip
 #: Fields that are found out and never set.
 FOUND = ("class_names", "fingerprint", "labels", "begun_from")
@@ -58,9 +57,9 @@ class Recipe:
         sigma: of a VAE: "optimal" or a positive number.
         mirror: show pictures mirrored half of the time.
         background, fit, skip_bad, white: of a folder, see `folder.load`.
-        classes: what gives the pictures labels, of which a GAN, a flow and "latent" learn to draw one that is asked
-            for: "folder" takes the subfolders' names, of a built-in source its own labels; else the path of a table,
-            see `labels.labels_of`.
+        classes: what gives the pictures labels, of which a model learns to draw one that is asked for: "folder" takes
+            the subfolders' names, of a built-in source its own labels; else the path of a table, see
+            `labels.labels_of`.
         class_names: the names of the classes.
         fingerprint, labels: of the pictures and of their labels, so that a run never goes on with others.
         begun_from: folder of the run whose weights it started from; empty for none.
@@ -240,6 +239,8 @@ class Recipe:
             if text:
                 options |= dict(encoder=classic.Encoder(side, channels, z_dim, width), betas=(0.5, 0.999))
                 options |= dict(decoder=classic.Decoder(side, channels, z_dim, width))
+            if classes:
+                return labelled.LabelledVAE(classes, z_dim=z_dim, width=width, max_width=8 * width, **options)
             return vae.VAE(z_dim=z_dim, width=width, max_width=8 * width, **options)
         options = dict(loss=self.loss, lr=self.lr, r1=self.r1, r2=self.r1, augment=self.diff_augment or None)
         if text:

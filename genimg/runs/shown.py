@@ -46,7 +46,7 @@ class Network:
 
 
 def network_of(model: Model, recipe: Recipe, label: int | None = None) -> Network:
-    """The network that draws, of one class where a label is given; a GAN that has classes needs one.
+    """The network that draws, of one class where a label is given; a GAN or a VAE that has classes needs one.
 
     Raises:
         RunError: a model of two networks.

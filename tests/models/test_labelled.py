@@ -6,8 +6,16 @@ import torch
 import genimg
 from genimg.data.images import Images
 from genimg.models.flow import Flow
-from genimg.models.labelled import LabelledDiscriminator, LabelledGAN, LabelledGenerator
+from genimg.models.labelled import (
+    LabelledDecoder,
+    LabelledDiscriminator,
+    LabelledEncoder,
+    LabelledGAN,
+    LabelledGenerator,
+    LabelledVAE,
+)
 from genimg.models.latent import Latent
+from genimg.models.likelihood import importance_bound
 
 #: Grey levels of three classes, and how many pictures are of each.
 LEVELS, MANY = (-0.8, 0.0, 0.8), (60, 30, 30)
@@ -23,18 +31,32 @@ def pictures():
 
 MODELS = {
     "gan": (lambda: LabelledGAN(3, 8, 1, 8, 16, 16, 32), 300),
+    "vae": (lambda: LabelledVAE(3, 8, 1, 4, 16, 32), 200),
     "flow": (lambda: Flow(8, 1, 16, 32, classes=3), 200),
     "latent": (lambda: Latent(8, 1, 2, 16, 32, 16, classes=3), 500),
 }
 
 
+@pytest.fixture(scope="module")
+def trained(pictures):
+    """Family -> its model, trained when it is asked for."""
+    made = {}
+
+    def of(family):
+        if family not in made:
+            build, steps = MODELS[family]
+            torch.manual_seed(0)
+            made[family] = build()
+            history = genimg.fit(made[family], pictures, steps=steps, batch=16)
+            assert not [told for told in history.warned if "not looked at" in told]
+        return made[family]
+
+    return of
+
+
 @pytest.mark.parametrize("family", MODELS)
-def test_what_is_asked_for_is_drawn(family, pictures):
-    build, steps = MODELS[family]
-    torch.manual_seed(0)
-    model = build()
-    history = genimg.fit(model, pictures, steps=steps, batch=16)
-    assert not [told for told in history.warned if "not looked at" in told]
+def test_what_is_asked_for_is_drawn(family, trained):
+    model = trained(family)
     asked = torch.arange(3).repeat_interleave(16)
     drawn = model.sample(48, seed=1, labels=asked).mean((1, 2, 3))
     nearest = (drawn[:, None] - torch.tensor(LEVELS)).abs().argmin(1)
@@ -47,14 +69,18 @@ def test_what_is_asked_for_is_drawn(family, pictures):
             model.sample(2, labels=wrong)
 
 
-def test_without_labels_a_gan_draws_each_class_as_often_as_it_came(pictures):
-    model = LabelledGAN(3, 8, 1, 8, 8, 8, 8)
+TOLD = {"gan": lambda: LabelledGAN(3, 8, 1, 8, 8, 8, 8), "vae": lambda: LabelledVAE(3, 8, 1, 8, 8, 8)}
+
+
+@pytest.mark.parametrize("family", TOLD)
+def test_without_labels_each_class_is_drawn_as_often_as_it_came(family, pictures):
+    model = TOLD[family]()
     assert model.spread(300).bincount().tolist() == pytest.approx([100] * 3, abs=2)
     model.know(pictures.labels)
     assert model.shares.tolist() == [0.5, 0.25, 0.25]
     for n in (4, 20, 64, 1000):
         assert model.spread(n).bincount(minlength=3).tolist() == pytest.approx([n / 2, n / 4, n / 4], abs=2)
-    again = LabelledGAN(3, 8, 1, 8, 8, 8, 8)
+    again = TOLD[family]()
     again.load_state_dict(model.state_dict())
     assert torch.equal(again.shares, model.shares)
     assert torch.equal(model.sample(9, seed=0), model.sample(9, seed=0, labels=model.spread(9)))
@@ -95,3 +121,47 @@ def test_real_and_generated_pictures_are_judged_by_the_labels_of_the_batch(loss,
         assert not torch.allclose(logits, model.discriminator(seen, y.flip(0)), atol=1e-3)
     assert ({"r1", "r2"} <= parts.keys()) == penalise
     assert model.g_loss(x, z, labels=y)["loss_g"].shape == (8,)
+
+
+def test_encoder_and_decoder_depend_on_the_class():
+    torch.manual_seed(0)
+    encoder, decoder = LabelledEncoder(4, 8, 3, 5, width=8), LabelledDecoder(4, 8, 3, 5, width=8)
+    z, x, y = torch.randn(4, 5), torch.randn(4, 3, 8, 8), torch.arange(4)
+    for net, given in ((encoder, x), (decoder, z)):
+        told, others, one, same = (net(given, of) for of in (y, y.flip(0), torch.tensor([2]), torch.full((4,), 2)))
+        for a, b, c, d in zip(*(out if net is encoder else (out,) for out in (told, others, one, same)), strict=True):
+            assert not torch.allclose(a, b, atol=1e-3) and torch.equal(c, d)
+
+
+def test_a_code_says_what_the_class_does_not(pictures):
+    y, generator = pictures.labels, torch.Generator().manual_seed(1)
+    slopes = torch.where(torch.rand(len(y), generator=generator) < 0.5, -0.2, 0.2)  # from left to right, of any class
+    x = pictures.floats() + slopes[:, None, None, None] * torch.linspace(-1, 1, 8)
+    torch.manual_seed(0)
+    model = LabelledVAE(3, 8, 1, 4, 16, 32)
+    genimg.fit(model, Images(genimg.data.images.to_bytes(x), y, None, pictures.classes), steps=300, batch=16)
+    mu, _ = model.encode(x, labels=y)
+    for asked in (y, (y + 1) % 3):
+        drawn = model.decode(mu, labels=asked)
+        nearest = (drawn.mean((1, 2, 3))[:, None] - torch.tensor(LEVELS)).abs().argmin(1)
+        assert (nearest == asked).float().mean() > 0.9
+        rising = drawn[..., 4:].mean((1, 2, 3)) > drawn[..., :4].mean((1, 2, 3))
+        assert (rising == (slopes > 0)).float().mean() > 0.9
+        assert 0.3 < (rising == (slopes.roll(1) > 0)).float().mean() < 0.7  # the control
+    for redraw in (lambda: model.encode(x), lambda: model.decode(mu)):
+        with pytest.raises(ValueError, match="this VAE has classes: encode and decode need labels="):
+            redraw()
+
+
+def test_the_bound_of_a_vae_with_classes_is_of_all_of_them_by_their_shares(trained, pictures):
+    model, x, y = trained("vae"), pictures.floats(), pictures.labels
+
+    def bound(labels=None):
+        return importance_bound(model.log_weights(x, 64, torch.Generator().manual_seed(0), labels=labels))
+
+    of_all, own, other = bound(), bound(y), bound((y + 1) % 3)
+    assert own.mean() > other.mean() + 10  # so another class adds next to nothing to p(x)
+    assert (of_all - own - model.shares.log()[y]).mean().abs() < 0.2
+    assert model.bits_per_dim(x, 64) == pytest.approx(
+        genimg.models.likelihood.bits_per_dim(of_all, model.dims).mean().item(), abs=0.02
+    )

@@ -11,7 +11,8 @@ from genimg.models import flow, gan, labelled, latent, sizes, vae
 SHAPES = [8, 24, 40, 88, (16, 24), (40, 16), (8, 64), (64, 96)]
 MODELS = {
     "gan": lambda size: gan.GAN(size, 3, 5, 4, 4, 8),
-    "labelled": lambda size: labelled.LabelledGAN(3, size, 3, 5, 4, 4, 8),
+    "labelled gan": lambda size: labelled.LabelledGAN(3, size, 3, 5, 4, 4, 8),
+    "labelled vae": lambda size: labelled.LabelledVAE(3, size, 3, 5, 4, 8),
     "vae": lambda size: vae.VAE(size, 3, 5, 4, 8),
     "flow": lambda size: flow.Flow(size, 3, 8, 8),
     "latent": lambda size: latent.Latent(size, 3, 2, 4, 8, 8),
@@ -24,7 +25,7 @@ side = st.integers(-(10**11), 10**11)
 def test_each_family_draws_and_learns_pictures_of_each_size(name, size):
     torch.manual_seed(0)
     model = MODELS[name](size)
-    labels = torch.tensor([0, 1, 2]) if name == "labelled" else None
+    labels = torch.tensor([0, 1, 2]) if name.startswith("labelled") else None
     shape = (3, 3, *sizes.sides(size))
     for player in model.players().values():
         parts = player.loss(torch.rand(shape) * 2 - 1, *model.training_noise(3), labels=labels)

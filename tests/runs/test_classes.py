@@ -11,7 +11,7 @@ from PIL import Image
 
 import genimg
 from genimg.__main__ import main
-from genimg.runs import kept, pictures, run, sections
+from genimg.runs import kept, pictures, run, sections, shown
 from genimg.runs.recipes import Recipe
 from genimg.system.errors import RunError
 
@@ -20,7 +20,7 @@ LEVELS = {"dark": 30, "light": 220, "middle": 128}
 MANY = {"dark": 60, "light": 30, "middle": 30}
 #: Options of a short run.
 SHORT = ["--size", "8", "--width", "8", "--batch", "8", "--threads", "1", "--save-every", "100"]
-STEPS = {"gan": 400, "flow": 200}
+STEPS = {"gan": 400, "vae": 300, "flow": 200}
 
 
 def write(folder, name, level, i):
@@ -82,8 +82,9 @@ def test_a_class_that_is_asked_for_is_drawn(family, trained, tmp_path, capsys):
     assert capsys.readouterr().out.strip().endswith("samples-dark-seed-0.png")
 
 
-def test_grids_have_a_row_of_each_class(trained, tmp_path, capsys):
-    out, file = trained("gan"), tmp_path / "grid.png"
+@pytest.mark.parametrize("family", ["gan", "vae"])
+def test_grids_have_a_row_of_each_class(family, trained, tmp_path, capsys):
+    out, file = trained(family), tmp_path / "grid.png"
     assert main(["sample", str(out), "--out", str(file), "--last"]) == 0
     found = levels(file)
     assert len(found) == 8
@@ -108,14 +109,24 @@ def test_what_cannot_be_drawn_is_said(trained, tmp_path, capsys):
     for i in range(frames.n_frames):
         frames.seek(i)
         assert abs(np.asarray(frames.convert("L")).mean() - LEVELS["light"]) < 45
-    capsys.readouterr()
-    assert "of which a page shows one: --class dark or light or middle" in refusal(capsys, ["page", out])
     plain = tmp_path / "plain"
     assert main(["train", "vae", "--data", "digits", *SHORT, "--steps", "2", "--n", "40", "--out", str(plain)]) == 0
     capsys.readouterr()
     assert "was trained without classes; train --classes folder" in refusal(
         capsys, ["sample", str(plain), "--class", "1"]
     )
+
+
+@pytest.mark.parametrize("family", ["gan", "vae"])
+def test_a_page_shows_one_class(family, trained, capsys):
+    out = trained(family)
+    assert "of which a page shows one: --class dark or light or middle" in refusal(capsys, ["page", str(out)])
+    model, recipe = run.load(out)
+    z = run.noise(model, 4, 0)
+    for label in range(3):
+        drawn = shown.network_of(model, recipe, label).module(z)
+        assert torch.allclose(drawn, model.sample(z=z, labels=label), atol=1e-5)
+        assert not torch.allclose(drawn, model.sample(z=z, labels=(label + 1) % 3), atol=0.1)
 
 
 def test_the_same_command_goes_on_and_other_labels_do_not(trained, folder, tmp_path, capsys):
@@ -136,8 +147,9 @@ def test_the_same_command_goes_on_and_other_labels_do_not(trained, folder, tmp_p
     assert "are not those that" in refusal(capsys, [*arguments, "--classes", str(table)])
 
 
-def test_a_run_cut_in_two_ends_as_one_that_was_not(folder, tmp_path, monkeypatch):
-    arguments = ["train", "gan", "--data", str(folder), *SHORT, "--steps", "6", "--classes", "folder", "--out"]
+@pytest.mark.parametrize("family", ["gan", "vae"])
+def test_a_run_cut_in_two_ends_as_one_that_was_not(family, folder, tmp_path, monkeypatch):
+    arguments = ["train", family, "--data", str(folder), *SHORT, "--steps", "6", "--classes", "folder", "--out"]
     assert main([*arguments, str(tmp_path / "whole")]) == 0
     cut_at(4, [*arguments, str(tmp_path / "cut")], monkeypatch)
     assert main([*arguments, str(tmp_path / "cut")]) == 0
@@ -166,8 +178,9 @@ def test_built_in_sources_have_labels_of_their_own(tmp_path):
         .classes
         == 2
     )
-    with pytest.raises(RunError, match="--classes folder: text gan has no such setting"):
-        Recipe("gan", "digits", size=16, classes="folder", networks="text").complete()
+    for family in ("gan", "vae"):
+        with pytest.raises(RunError, match=f"--classes folder: text {family} has no such setting"):
+            Recipe(family, "digits", size=16, classes="folder", networks="text").complete()
 
 
 def test_a_folder_without_subfolders_is_one_line(folder, tmp_path, capsys):
@@ -176,15 +189,19 @@ def test_a_folder_without_subfolders_is_one_line(folder, tmp_path, capsys):
     assert "60 of 60 pictures lie in no subfolder of " in line and not (tmp_path / "a").exists()
 
 
-def test_it_is_evaluated_as_any_other(trained, capsys):
-    out = str(trained("flow"))
+@pytest.mark.parametrize("family", ["vae", "flow"])
+def test_it_is_evaluated_as_any_other(family, trained, capsys):
+    out = str(trained(family))
     capsys.readouterr()
     assert main(["evaluate", out, "--n", "20", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["n"] and found["bits_per_dim"] is not None and found["seen"] == []
 
 
-def test_from_python_and_in_words(trained, folder):
+def test_from_python_and_in_words(trained, folder, tmp_path):
+    short = dict(size=8, width=8, batch=8, steps=2, echo=lambda line: None)
+    model = genimg.train(folder, "vae", tmp_path / "a", classes="folder", **short)
+    assert model.classes == 3 and model.sample(2, seed=0, labels=1).shape == (2, 1, 8, 8)
     model = genimg.load(trained("flow"))
     assert model.classes == 3 and model.sample(2, seed=0, labels=1).shape == (2, 1, 8, 8)
     recipe = run.config(trained("gan"))

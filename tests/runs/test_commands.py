@@ -117,7 +117,6 @@ def test_the_default_is_only_put_where_a_family_is_missing(capsys):
 
 
 VALUES = {"norm": "group", "loss": "hinge", "r1": 5.0, "diff_augment": ("cutout",), "beta": 2.0, "sigma": 0.5}
-VALUES |= {"classes": "folder"}
 
 
 @pytest.mark.parametrize("family", FAMILIES)
