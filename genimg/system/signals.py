@@ -3,8 +3,9 @@
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Any
 
@@ -39,8 +40,8 @@ def leaving(text: str) -> Iterator[None]:
 
 
 class Stop:
-    """While active, Ctrl-C and SIGTERM ask for a stop and are told that they were heard; a second Ctrl-C raises
-    KeyboardInterrupt.
+    """While active, Ctrl-C and SIGTERM ask for a stop and are told that they were heard, at once, whatever the program
+    is computing; a second Ctrl-C raises KeyboardInterrupt.
 
     Args:
         answer: what is said at once, on stderr; None says nothing, as in all but one of several processes.
@@ -50,15 +51,16 @@ class Stop:
     """
 
     def __init__(self, answer: str | None) -> None:
-        self.answer, self.asked = answer, False
+        self.answer, self.asked, self.told = answer, False, False
 
     def __enter__(self) -> "Stop":
-        self.handled = _handled(dict.fromkeys(NAMES, self._ask))
-        self.handled.__enter__()
+        self.active = ExitStack()
+        self.active.enter_context(_heard(self._tell))
+        self.active.enter_context(_handled(dict.fromkeys(NAMES, self._ask)))
         return self
 
     def __exit__(self, *error: Any) -> None:
-        self.handled.__exit__(*error)
+        self.active.close()
 
     @contextmanager
     def answering(self, answer: str) -> Iterator[None]:
@@ -73,8 +75,43 @@ class Stop:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-        if self.answer:
+
+    def _tell(self) -> None:
+        if self.answer and not self.told:
+            self.told = True
             os.write(2, f"\n{self.answer}\n".encode() if sys.stderr.isatty() else f"{self.answer}\n".encode())
+
+
+@contextmanager
+def _heard(tell: Callable[[], None]) -> Iterator[None]:
+    """In here `tell` is called for each of `NAMES` that comes, in a thread of its own: Python calls its handlers only
+    between two steps of its own, and one of them may be a whole backward pass."""
+    numbers = {getattr(signal, name) for name in NAMES}
+    reading, writing = os.pipe()
+
+    def listen() -> None:
+        while number := os.read(reading, 1)[0]:
+            if number in numbers:
+                tell()
+
+    thread = threading.Thread(target=listen, daemon=True)
+    thread.start()
+    before = None
+    try:
+        if os.name == "posix":
+            os.set_blocking(writing, False)
+        before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    except ValueError:  # not in the main thread: no signal is heard
+        pass
+    try:
+        yield
+    finally:
+        if before is not None:
+            signal.set_wakeup_fd(before)
+        os.write(writing, b"\0")  # no signal: all that came before has been told
+        thread.join()
+        os.close(reading)
+        os.close(writing)
 
 
 @contextmanager

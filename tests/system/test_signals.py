@@ -1,6 +1,7 @@
 """Real signals to real processes: who hears them, and what is said."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -12,12 +13,12 @@ import pytest
 pytestmark = pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="needs POSIX signals")
 
 
-def script(text, tmp_path):
+def script(text, tmp_path, **options):
     """A program in a group of its own, which has said that it is ready."""
     (tmp_path / "script.py").write_text(textwrap.dedent(text))
     process = subprocess.Popen(
         [sys.executable, str(tmp_path / "script.py")], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        start_new_session=True,
+        start_new_session=True, **options,
     )  # fmt: skip
     assert process.stdout.readline() == "ready\n"
     return process
@@ -68,6 +69,39 @@ def test_a_second_one_stops_at_once(tmp_path):
     assert process.stdout.readline() == "asked\n"
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=60) == ("stopped\n", "heard\n")
+
+
+def test_it_is_answered_while_a_call_that_python_cannot_leave_goes_on(tmp_path):
+    """As a backward pass: here one that ends only when the answer has been read."""
+    process = script(
+        """
+        import ctypes, sys, threading
+        from genimg.system import signals
+        library, lock = ctypes.CDLL(None), ctypes.create_string_buffer(64)
+        held = threading.Event()
+
+        def hold():
+            library.pthread_mutex_lock(lock)
+            held.set()
+            print("ready", flush=True)
+            print("told" if sys.stdin.readline() else "not told", flush=True)
+            library.pthread_mutex_unlock(lock)
+
+        with signals.Stop("heard") as stop:
+            thread = threading.Thread(target=hold)
+            thread.start()
+            held.wait()
+            library.pthread_mutex_lock(lock)
+            thread.join()
+            print(stop.asked, flush=True)
+        """,
+        tmp_path,
+        stdin=subprocess.PIPE,
+    )
+    process.send_signal(signal.SIGINT)
+    answered, _, _ = select.select([process.stderr], [], [], 60)
+    said, errors = process.communicate("read\n" if answered else "")
+    assert (said, errors) == ("told\nTrue\n", "heard\n")
 
 
 def test_ctrl_c_while_it_starts_is_one_line(tmp_path):
