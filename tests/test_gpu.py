@@ -19,6 +19,9 @@ from genimg.training.loop import Training
 
 pytestmark = pytest.mark.gpu
 DEVICE = torch.device(os.environ.get("GENIMG_DEVICE", "cpu"))
+#: That, and an Apple GPU wherever there is one.
+apple = pytest.mark.skipif(not torch.backends.mps.is_available(), reason="no Apple GPU here")
+DEVICES = (pytest.param(DEVICE, id="device"), pytest.param(torch.device("mps"), id="apple", marks=apple))
 PIXELS = shapes.render(shapes.sample_factors(64, seed=0), 16)
 X = PIXELS.float() / 127.5 - 1
 
@@ -69,16 +72,17 @@ def flow_losses(model, x):
     return flow.velocity_loss(model.velocity(flow.interpolate(x_0, x, t), t, None), x_0, x).mean()
 
 
+@pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("build, losses", (
     (FAMILIES[0], gan_losses), (FAMILIES[1], vae_losses), (FAMILIES[2], flow_losses),
 ), ids=("gan", "vae", "flow"))  # fmt: skip
-def test_losses_and_their_gradients_are_those_of_a_cpu_in_64_bits(build, losses):
+def test_losses_and_their_gradients_are_those_of_a_cpu_in_64_bits(build, losses, device):
     seed_everything(0)
     model = build()
     found = []
-    for device, dtype in (("cpu", torch.float64), (DEVICE, torch.float32)):
-        one = copy.deepcopy(model).to(device, dtype)
-        loss = losses(one, X[:16].to(device, dtype))
+    for where, dtype in (("cpu", torch.float64), (device, torch.float32)):
+        one = copy.deepcopy(model).to(where, dtype)
+        loss = losses(one, X[:16].to(where, dtype))
         loss.backward()
         slope = sum(p.grad.square().sum() for p in one.parameters() if p.grad is not None).sqrt()
         found.append((loss.item(), slope.item()))

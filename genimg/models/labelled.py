@@ -85,8 +85,9 @@ class Labelled(Model):
 
     def spread(self, n: int) -> Tensor:
         """Labels (n,), the first few as well as all of them as often each as it was trained on."""
-        at = (torch.arange(1, n + 1, device=self.device(), dtype=torch.float64) * 0.6180339887498949) % 1
-        return torch.searchsorted(self.shares.double().cumsum(0), at).clamp(max=self.classes - 1)
+        at = (torch.arange(1, n + 1, dtype=torch.float64) * 0.6180339887498949) % 1
+        ends = self.shares.cpu().double().cumsum(0)  # on the processor: Apple's GPUs have no float64
+        return torch.searchsorted(ends, at).clamp(max=self.classes - 1).to(self.device())
 
     def wanted(self, labels: Tensor | int | None, n: int) -> Tensor:
         """Labels (n,) as they are asked for; where none are, those of `spread`.

@@ -166,7 +166,11 @@ def _add_options(p: argparse.ArgumentParser, family: str) -> None:
     if family == "vae":
         own.add_argument("--sigma", type=_sigma, help="optimal, or a fixed number above 0")
     machine = p.add_argument_group("machine")
-    machine.add_argument("--device", help="cpu, cuda, cuda:1, ...; if not given a GPU where there is one")
+    machine.add_argument(
+        "--device",
+        help="cpu, cuda, cuda:1, mps, ...; if not given a GPU where there is one, but not Apple's (mps), as nobody has "
+        "yet compared what it computes",
+    )
     machine.add_argument("--threads", type=int, help="of torch on a CPU, if not given one a core; results depend on it")
     machine.add_argument(
         "--precision", choices=("float32", "bfloat16"), help="if not given the one the device is fast at"

@@ -59,7 +59,8 @@ def fast_dtype(device: torch.device | str) -> torch.dtype:
 def not_taken() -> str | None:
     """A line on an Apple GPU that is there but is taken only when asked for; None where there is none, or a better one.
 
-    What it computes has been compared with a processor's nowhere yet: GENIMG_DEVICE=mps pytest tests/test_gpu.py does.
+    What it computes has been compared with a processor's nowhere yet: a test does it wherever there is one, and
+    GENIMG_DEVICE=mps pytest tests/test_gpu.py does more of it.
     """
     if torch.cuda.is_available() or not torch.backends.mps.is_available():
         return None

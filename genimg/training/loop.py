@@ -177,6 +177,7 @@ class Training:
 
     def state_dict(self) -> dict[str, Any]:
         """All that the next step depends on, in plain containers and tensors (`torch.load` with weights_only)."""
+        gpu = torch.get_device_module(self.device)
         return {
             "step": self.step,
             "model": self.model.state_dict(),
@@ -184,7 +185,7 @@ class Training:
             "window": self.window.state_dict(),
             "history": dataclasses.asdict(self.history),
             "random": torch.get_rng_state(),
-            "random_gpu": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+            "random_gpu": None if self.device.type == "cpu" else gpu.get_rng_state(self.device),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -206,8 +207,8 @@ class Training:
         self.model.history = self.history
         self._averages_moved()
         torch.set_rng_state(state["random"].cpu())
-        if state["random_gpu"] is not None and self.device.type == "cuda":
-            torch.cuda.set_rng_state(state["random_gpu"].cpu(), self.device)
+        if state["random_gpu"] is not None and self.device.type != "cpu":
+            torch.get_device_module(self.device).set_rng_state(state["random_gpu"].cpu(), self.device)
 
 
 def fit(
