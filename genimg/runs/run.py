@@ -170,8 +170,9 @@ def _run(
                 saved = time.perf_counter()
             scored = _scores(training.step, recipe, save_every)
             if draws and first:
-                if stopping:
-                    progress.say(f"saved at step {training.step:,}; now the samples are drawn")
+                if stopping or stop.asked:  # the second: while it was being saved
+                    done = "measured and drawn" if scored else "drawn"
+                    progress.say(f"saved at step {training.step:,}; now the samples are {done}")
                 with progress.aside(), stop.answering(HEARD_LOOKING):
                     _look(training, scores, out, scored, progress)
                 progress.log(training.step)

@@ -118,6 +118,20 @@ def test_ctrl_c_while_it_looks_is_answered_by_what_it_waits_for_and_no_step_foll
     assert (out / "samples" / "step-0000006.png").exists()
 
 
+def test_ctrl_c_while_it_saves_says_when_that_is_done_and_what_is_next(tmp_path, monkeypatch, capfd):
+    save = kept.save
+
+    def asked(*arguments):
+        os.kill(os.getpid(), signal.SIGINT)
+        save(*arguments)
+
+    monkeypatch.setattr(kept, "save", asked)
+    assert main([*GAN, "--steps", "12", "--save-every", "6", "--out", str(tmp_path / "a")]) == 130
+    said = capfd.readouterr().err.splitlines()
+    assert said.count(run.HEARD) == said.count("saved at step 6; now the samples are measured and drawn") == 1
+    assert said[-1].startswith("genimg: stopped and saved at step 6 of 12")
+
+
 def test_the_checkpoint_comes_before_the_pictures_and_what_is_missing_is_drawn_later(tmp_path, monkeypatch):
     """A disk that takes no more pictures: the step is kept, and its grid is made when the run goes on."""
     arguments = [*GAN, "--steps", "12", "--save-every", "6", "--out", str(tmp_path / "a")]
