@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from genimg.data.captions import Told
 from genimg.system.errors import shown
 
 #: Kinds that the sentence names, most frequent first; of the others it gives the number.
@@ -25,6 +26,7 @@ class Account:
         deep: how many pictures have more than 8 bits.
         white: the value that is white in these, None where there are none.
         classes: name of a class -> how many pictures are of it; empty where labels were not asked for.
+        captions: what was read of captions; None where they were not asked for.
     """
 
     source: str
@@ -35,6 +37,7 @@ class Account:
     deep: int = 0
     white: float | None = None
     classes: Mapping[str, int] = field(default_factory=dict)
+    captions: Told | None = None
 
     def __str__(self) -> str:
         """One sentence, as "36 pictures, 64x64, colour, from 31 jfif and 5 png; passed over: 2 txt"."""
@@ -46,6 +49,8 @@ class Account:
             text += f"; {self.deep:,} of more than 8 bits, in which {self.white:,.6g} is white"
         if self.classes:
             text += f"; {len(self.classes):,} classes: {_listed(self.classes, self.classes)}"
+        if self.captions:
+            text += f"; {self.captions}"
         return text + self.left_out()
 
     def left_out(self) -> str:

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 from genimg.data.account import Account, title
+from genimg.data.captions import MOST, Vocabulary, captions_of
+from genimg.data.captions import numbered as in_numbers
 from genimg.data.decode import FITS, read, rgb
 from genimg.data.depth import Deep, white_of
 from genimg.data.find import Found, find
@@ -34,6 +36,7 @@ def load(
     folder: str | os.PathLike[str], size: Size, background: str = "white", fit: str = "crop", skip_bad: bool = False,
     memory: float | None = None, n: int | None = None, seed: int = 0, channels: int | None = None,
     white: float | None = None, classes: str | os.PathLike[str] | None = None,
+    captions: str | os.PathLike[str] | None = None, vocabulary: Vocabulary | int = MOST,
 ) -> Images | Stream:  # fmt: skip
     """A folder's pictures, each file decoded once, those of more than 8 bits a value twice.
 
@@ -47,17 +50,22 @@ def load(
             picture is grey, else 3.
         white: the value that is white in pictures of more than 8 bits; None takes one for all, see `depth.white_of`.
         classes: what gives the pictures labels, see `labels.labels_of`; None gives them none.
+        captions: what gives them sentences as labels, (N, L), see `captions.captions_of`; None gives them none.
+        vocabulary: of the sentences; or how many words of the captions are kept at most.
 
     Returns:
         Images, or a Stream.
 
     Raises:
-        DataError: an option out of range; a file that cannot be read; no picture left.
+        DataError: an option out of range; a file that cannot be read; no picture left; classes and captions at once.
     """
+    if classes is not None and captions is not None:
+        raise DataError("classes and captions at once: a picture is told either its class or its sentence")
     _check(background, fit, memory, channels, white, classes)
     found = find(folder, skip_bad)
     files = _chosen(found, folder, n, seed)
     named = None if classes is None else labels_of(files, folder, classes)
+    told = None if captions is None else captions_of(files, folder, captions)
     streams = len(files) * (channels or 3) * math.prod(sides(size)) > (free_memory() // 2 if memory is None else memory)
     reading = _Reading(files, size, background, fit, channels, streams)
     errors = reading.read_all(f"reading {title(folder)}", white, skip_bad)
@@ -69,10 +77,14 @@ def load(
         total = len(files) + len(found.skipped)
         print(f"left out {len(skipped)} of {total} files that cannot be read: {names}", file=sys.stderr)
     labels, kinds = numbered([named[i] for i in good]) if named else (None, ())
+    read_of = None
+    if told:
+        labels, read_of = in_numbers([told[i] for i in good], vocabulary)
     account = Account(
         os.fspath(folder), (len(good), reading.channels(), *sides(size)),
         Counter(Path(files[i]).suffix.lower()[1:] or "without an ending" for i in good),
-        found.passed, skipped, len(reading.deep), reading.white, counted(labels, kinds),
+        found.passed, skipped, len(reading.deep), reading.white, counted(labels, kinds) if kinds else {},
+        read_of,
     )  # fmt: skip
     if reading.pixels is None:
         return Stream([files[i] for i in good], account, background, fit, reading.white, reading.fingerprint(), labels)

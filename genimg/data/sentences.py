@@ -6,6 +6,7 @@ say nothing here, such as "a" and "is", are left out.
 
 import difflib
 import re
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -73,6 +74,11 @@ def split(text: str) -> list[str]:
     return re.findall("|".join(map(re.escape, known)) + r"|..?", text)
 
 
+def nearest(word: str, known: Sequence[str]) -> str:
+    """Of the known words the one that is most like a word."""
+    return difflib.get_close_matches(word, known, 1, cutoff=0.0)[0]
+
+
 def encode(text: str) -> Tensor:
     """The numbers of a sentence's words, (LENGTH,) int64.
 
@@ -85,8 +91,7 @@ def encode(text: str) -> Tensor:
         if word in VOCABULARY:
             numbers.append(VOCABULARY.index(word) + 1)
         elif not any(word in silent for silent in SILENT.values()):
-            near = difflib.get_close_matches(word, VOCABULARY, 1, cutoff=0.0)[0]
-            raise UnknownWord(f"no word {word!r} in this vocabulary; the nearest is {near!r}")
+            raise UnknownWord(f"no word {word!r} in this vocabulary; the nearest is {nearest(word, VOCABULARY)!r}")
     if len(numbers) > LENGTH:
         raise ValueError(f"{len(numbers)} words that say something; a sentence has at most {LENGTH}")
     return torch.tensor(numbers + [0] * (LENGTH - len(numbers)))

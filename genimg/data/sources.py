@@ -18,6 +18,11 @@ from genimg.system.errors import DataError
 #: What stands before the name of a built-in source that is meant whatever folders there are.
 OWN = "genimg:"
 
+#: Options of folders.
+OPTIONS = (
+    "background", "fit", "skip_bad", "memory", "channels", "white", "classes", "captions", "vocabulary",
+)  # fmt: skip
+
 #: The sources that have a name, and how they are asked for where a folder has it too.
 Named = Literal[
     "digits", "photos", "shapes", "mnist", "fashion_mnist", "cifar10", "genimg:digits", "genimg:photos",
@@ -46,7 +51,7 @@ def load_images(
             many random crops of these proportions, 1,000 by default, when a size is given).
         seed: of every choice made here.
         options: for shapes, those of `shapes.sample_factors`; for folders background, fit, skip_bad, memory, channels,
-            white and classes, see `folder.load`.
+            white, classes, captions and vocabulary, see `folder.load`.
 
     Returns:
         Images; of a folder that does not fit in memory a `stream.Stream`.
@@ -155,11 +160,8 @@ def _sklearn_datasets() -> ModuleType:
 def _folder(
     source: str | os.PathLike[str], size: Size, n: int | None, seed: int, options: dict[str, Any]
 ) -> Images | Stream:
-    unknown = options.keys() - {"background", "fit", "skip_bad", "memory", "channels", "white", "classes"}
-    if unknown:
-        raise DataError(
-            f"{', '.join(sorted(unknown))}: folders take background, fit, skip_bad, memory, channels, white and classes"
-        )
+    if unknown := options.keys() - set(OPTIONS):
+        raise DataError(f"{', '.join(sorted(unknown))}: folders take {', '.join(OPTIONS)}")
     return folder.load(source, size, n=n, seed=seed, **options)
 
 

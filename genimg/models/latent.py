@@ -24,6 +24,19 @@ from genimg.models.vae import encoded, kl_to_standard_normal, optimal_sigma, rep
 LEAST = 8
 
 
+def places_of(size: Size, side: int | None = None) -> tuple[int, int]:
+    """(height, width) of the map of places that a code is: so many along its shorter side, or, for None, one for each
+    8 pixels, and at least `LEAST`.
+
+    Raises:
+        ValueError: a size that the networks are not built for.
+    """
+    height, wide = sides(checked(size))
+    shortest = min(height, wide)
+    halvings = (shortest // side).bit_length() - 1 if side else max(h for h in range(4) if shortest >> h >= LEAST)
+    return height >> halvings, wide >> halvings
+
+
 class Encoder(nn.Module):
     """Picture (N, channels, height, width) -> mean and log-variance of q(z | x), each (N, z_dim, *places)."""
 
@@ -110,14 +123,14 @@ class Latent(Model):
         velocity: nn.Module | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
-        height, wide = sides(checked(size))
-        shortest = min(height, wide)
-        halvings = (shortest // side).bit_length() - 1 if side else max(h for h in range(4) if shortest >> h >= LEAST)
+        height, wide = sides(size)
+        places = places_of(size, side)
+        halvings = (height // places[0]).bit_length() - 1
         patch = 2 if halvings > 1 else 1
         widths = [min(width * 2**i, max_width) for i in range(halvings - (patch == 2) + 1)]
         self.encoder = Encoder(channels, z_dim, widths, patch)
         self.decoder = Decoder(channels, z_dim, widths[::-1], patch)
-        self.places = (z_dim, height >> halvings, wide >> halvings)
+        self.places = (z_dim, *places)
         self.velocity = velocity or UNet(self.places[1:], z_dim, flow_width, 2 * flow_width, classes=classes)
         self.classes, self.drop = classes, drop
         self.code, self.dims = math.prod(self.places), channels * height * wide

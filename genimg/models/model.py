@@ -124,6 +124,10 @@ class Model(nn.Module):
                 f"the pictures are of {found} classes, and the model was built with classes={self.classes}"
             )
 
+    def kinds(self) -> Tensor:
+        """Labels of what can be asked for, one row each: all classes, (classes,)."""
+        return torch.arange(self.classes)
+
     def labels_of(self, labels: Tensor | int | None, n: int) -> Tensor | None:
         """Labels (n,) as they are asked for; None where none are.
 

@@ -15,9 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from genimg.models.flow import guided, interpolate, velocity_loss
-from genimg.models.latent import Latent
+from genimg.models.latent import Latent, places_of
 from genimg.models.model import Player
 from genimg.models.ode import carry
+from genimg.models.sizes import Size, sides
 from genimg.models.vae import reparameterise
 
 
@@ -44,19 +45,19 @@ class Block(nn.Module):
 
 
 class WordsToCode(nn.Module):
-    """The velocity of codes (N, z_dim, side, side) at times (N,), given sentences (N, L): (N, z_dim, side, side)."""
+    """The velocity of codes (N, z_dim, side, side), or (N, z_dim, *side), at times (N,), given sentences (N, L)."""
 
     turns: Tensor
 
     def __init__(
-        self, z_dim: int, side: int, vocabulary: int, length: int, width: int = 96, blocks: int = 4, heads: int = 4
+        self, z_dim: int, side: Size, vocabulary: int, length: int, width: int = 96, blocks: int = 4, heads: int = 4
     ) -> None:
         super().__init__()
         self.enter, self.leave = nn.Linear(z_dim, width), nn.Linear(width, z_dim)
         self.word = nn.Embedding(vocabulary + 1, width)
         # As large as the words themselves: where positions start small, the order of words is learned late or never.
         self.position = nn.Parameter(torch.randn(length, width))
-        self.place = nn.Parameter(torch.randn(side * side, width))
+        self.place = nn.Parameter(torch.randn(math.prod(sides(side)), width))
         self.time = nn.Sequential(nn.Linear(64, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(blocks))
         self.norm = nn.LayerNorm(width)
@@ -80,18 +81,18 @@ class Words(Latent):
     Args: as `Latent` has them (`first` and `lr` too: the VAE's), the size of the transformer, and
 
         vocabulary, length: how many words there are, and in the longest sentence.
-        side: places along a side of the code.
+        side: places along the shorter side of the code; None takes as many as `places_of`.
         thin: the VAE trains on every so-many-th picture of a batch, for it wants many steps and the flow large ones.
         drop: share of sentences that training hides: guidance needs the velocity of no sentence in particular too.
     """
 
     def __init__(
-        self, vocabulary: int, length: int, size: int = 32, channels: int = 3, z_dim: int = 4, side: int = 4,
+        self, vocabulary: int, length: int, size: Size = 32, channels: int = 3, z_dim: int = 4, side: int | None = 4,
         width: int = 24, max_width: int = 96, flow_width: int = 96, blocks: int = 4, heads: int = 4,
         kl_weight: float = 0.1, first: float = 0.48, thin: int = 4, drop: float = 0.1, lr: float = 2e-3,
         flow_lr: float = 2e-3, betas: tuple[float, float] = (0.9, 0.98),
     ) -> None:  # fmt: skip
-        net = WordsToCode(z_dim, side, vocabulary, length, flow_width, blocks, heads)
+        net = WordsToCode(z_dim, places_of(size, side), vocabulary, length, flow_width, blocks, heads)
         super().__init__(
             size, channels, z_dim, width, max_width, 0, kl_weight, first, lr, betas, vocabulary + 1, drop, side, net
         )  # fmt: skip

@@ -6,6 +6,7 @@ checkpoint.pt          all that the next step depends on; checkpoint.previous.pt
 weights.safetensors    the averaged networks at the last save
 best.safetensors       those of the save whose samples came nearest to the pictures held out, which `sample` takes
 scores.json            how near they came at each save
+captions.txt           of a run with captions, those of the rows of its grids
 history.csv            means of the losses
 history.png            losses and distances, drawn
 samples/               data.png (what D or the encoder sees), then a grid each so often, always the same noise
@@ -25,6 +26,7 @@ from torch import Tensor
 
 from genimg import plots
 from genimg.data.account import Account
+from genimg.models.captioned import Captioned
 from genimg.models.model import Model
 from genimg.models.sizes import written
 from genimg.runs.recipes import Recipe, told
@@ -39,9 +41,9 @@ CONFIG, CHECKPOINT, PREVIOUS = "config.json", "checkpoint.pt", "checkpoint.previ
 #: Names of files and of the folder of pictures in a run's folder.
 WEIGHTS, HISTORY, SAMPLES, PICTURES = "weights.safetensors", "history.csv", "samples", "pictures.txt"
 #: Names of files in a run's folder.
-BEST, CURVES = "best.safetensors", "history.png"
-#: Pictures in a row of a grid, and the classes of which a grid has a row.
-COLUMNS, ROWS = 8, 64
+BEST, CURVES, CAPTIONS = "best.safetensors", "history.png", "captions.txt"
+#: Pictures in a row of a grid, and the classes, or captions, of which a grid has a row.
+COLUMNS, ROWS, OF_CAPTIONS = 8, 64, 8
 #: What a checkpoint says that it is.
 FORMAT = "genimg checkpoint 1"
 #: What prints a line.
@@ -72,9 +74,10 @@ def refuse_other(stored: Recipe, recipe: Recipe, out: Path) -> None:
     """
     differing, same = [], stored.fingerprint == recipe.fingerprint
     # A folder may have been moved: what counts is what is in it.
-    free = {"steps", "fingerprint", "data", "skip_bad", "begun_from", "class_names", "labels"}
+    free = {"steps", "fingerprint", "data", "skip_bad", "begun_from", "class_names", "words", "length", "labels"}
     free |= {"n", "background", "fit"} if same else {"held_out"}  # of other pictures other numbers are held out
-    free |= {"classes"} if stored.classes and recipe.classes else set()  # a table may have been moved
+    for option in ("classes", "captions"):  # a table may have been moved
+        free |= {option} if getattr(stored, option) and getattr(recipe, option) else set()
     for field in dataclasses.fields(Recipe):
         before, now = getattr(stored, field.name), getattr(recipe, field.name)
         if before != now and field.name not in free:
@@ -87,9 +90,8 @@ def refuse_other(stored: Recipe, recipe: Recipe, out: Path) -> None:
             f"them back, or go on with these in another --out by --from {shlex.quote(str(out))}"
         )
     if stored.labels != recipe.labels:
-        raise RunError(
-            f"the labels of --classes {recipe.classes} are not those that {out} was trained on; choose another --out"
-        )
+        of = f"captions of --captions {recipe.captions}" if recipe.captions else f"labels of --classes {recipe.classes}"
+        raise RunError(f"the {of} are not those that {out} was trained on; choose another --out")
     if recipe.steps < stored.steps:
         raise RunError(f"{out} was planned for {stored.steps:,} steps, more than --steps {recipe.steps:,}")
 
@@ -149,8 +151,10 @@ def start_from(training: Training, other: Path) -> None:
     except (KeyError, RuntimeError, TypeError, AttributeError) as error:
         raise RunError(
             f"--from {other} has other networks than this run; family, --size, --networks, --width and --z-dim have to "
-            f"be those of {other / CONFIG}, and the pictures of as many channels and classes"
+            f"be those of {other / CONFIG}, and the pictures of as many channels and classes, or with captions as there"
         ) from error
+    if (labels := getattr(training.images, "labels", None)) is not None and training.model.classes:
+        training.model.know(labels)  # those of its own pictures, in place of the other run's
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -186,17 +190,26 @@ def draw(training: Training, out: Path, scores: Sequence[Score], x: Tensor | Non
     write_results(training, out)
     files.write_picture(out / CURVES, sheet(training.history, scores))
     if training.model.classes:
-        rows = rows_of(training.model.classes)
+        rows = rows_of(training.model.kinds())
         x = training.model.sample(len(rows), seed=0, labels=rows)
+        if isinstance(training.model, Captioned):
+            said = map(training.model.vocabulary.decode, rows[::COLUMNS])
+            files.write_text(out / CAPTIONS, "".join(f"{one}\n" for one in said))
     else:
         x = (training.model.sample(PART, seed=0) if x is None else x)[:PART]
     files.write_picture(grid(training, out), plots.tile(x, COLUMNS))
 
 
-def rows_of(classes: int, columns: int = COLUMNS) -> Tensor:
-    """Labels of a grid in which each row is of one class: all classes, or the first `ROWS`; at least 8 rows."""
-    shown = min(classes, ROWS)
-    return (torch.arange(max(shown, 8)) % shown).repeat_interleave(columns)
+def rows_of(kinds: Tensor, columns: int = COLUMNS, n: int | None = None) -> Tensor:
+    """Labels of a grid in which each row is of one class (kinds,) or of one caption (kinds, length), by turns.
+
+    Args:
+        n: pictures in the grid; None takes all classes or the first `ROWS`, of captions the first `OF_CAPTIONS`; at
+            least 8 rows.
+    """
+    if n is None:
+        n = columns * max(8, min(len(kinds), ROWS if kinds.dim() == 1 else OF_CAPTIONS))
+    return kinds[torch.arange(n) // columns % len(kinds)]
 
 
 def write_results(training: Training, out: Path) -> None:

@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 from collections.abc import Sequence
 
+from genimg.data.captions import MOST
 from genimg.models import sizes
 from genimg.models.gan import LOSSES
 from genimg.models.sizes import Size
@@ -49,7 +50,7 @@ what to change first:
 OF_FAMILY = {
     "gan": ("--networks", "--z-dim", "--norm", "--loss", "--r1", "--diff-augment"),
     "vae": ("--networks", "--z-dim", "--beta", "--sigma"),
-    "latent": ("--z-dim", "--beta"),
+    "latent": ("--z-dim", "--beta", "--captions", "--vocabulary"),
 }
 
 #: Why the default is what it is, and the way to another.
@@ -69,6 +70,7 @@ ELSEWHERE = {
     "--fp16": "that is --precision",
     "--early-stopping": "that is --patience", "--validation-split": "that is --held-out, a number",
     "--class": "--classes says what gives the pictures labels; --class is an option of sample",
+    "--caption": "--captions says what gives the pictures sentences; --caption is an option of sample",
     "--labels": "that is --classes", "--cond": "that is --classes folder", "--conditional": "that is --classes folder",
 }  # fmt: skip
 
@@ -134,6 +136,15 @@ def _add_options(p: argparse.ArgumentParser, family: str) -> None:
         "--classes", metavar="folder|FILE",
         help="learn to draw what is asked for: folder takes subfolders' names, else a CSV of file and label",
     )  # fmt: skip
+    if family == "latent":
+        where.add_argument(
+            "--captions", metavar="names|FILE",
+            help="learn to draw what a sentence says: names takes the files' names, else a CSV of file and sentence",
+        )  # fmt: skip
+        where.add_argument(
+            "--vocabulary", type=int,
+            help=f"words of --captions that are kept at most, the most frequent; if not given {MOST:,}",
+        )  # fmt: skip
     of_text = "" if family in NEWER else ", of --networks text {}"
     how = p.add_argument_group("training")
     how.add_argument("--steps", type=int, help="batches; a larger number extends a finished run")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from genimg.data import labels
+from genimg.data.captions import Vocabulary
 from genimg.data.images import SOURCES, Images, fingerprint
 from genimg.data.sources import load_images, unmistakable
 from genimg.data.stream import Stream
@@ -23,8 +24,8 @@ TOO_FEW = 8
 def load_pictures(
     recipe: Recipe, workers: int | None = None, memory: float | None = None
 ) -> tuple[Images | Stream, Recipe]:
-    """The recipe's pictures, and the recipe with their channels, their white, their classes, how many are held out, and
-    their fingerprint.
+    """The recipe's pictures, and the recipe with their channels, their white, their classes or the words of their
+    captions (unless it has words), how many are held out, and their fingerprint.
 
     Raises:
         RunError: options of folders for a built-in source; classes of one without; more held out than a third.
@@ -34,12 +35,16 @@ def load_pictures(
     if os.path.isdir(os.path.expanduser(recipe.data)) and recipe.data not in SOURCES:
         options = dict(background=recipe.background, fit=recipe.fit, skip_bad=recipe.skip_bad, memory=memory)
         options |= dict(channels=recipe.channels, white=recipe.white, classes=recipe.classes)
+        known = Vocabulary(recipe.words, recipe.length) if recipe.words else recipe.vocabulary
+        options |= dict(captions=recipe.captions, vocabulary=known) if recipe.captions else {}
+    elif recipe.captions and recipe.data in SOURCES:
+        raise RunError(f"--captions {recipe.captions}: captions are of a folder's files; {recipe.data!r} is none")
     elif (recipe.background, recipe.fit, recipe.skip_bad, recipe.white) != ("white", "crop", False, None):
         raise RunError(f"--background, --fit, --skip-bad and --white are for folders; {recipe.data!r} is none")
     images = load_images(unmistakable(recipe.data), recipe.size, recipe.n, seed=recipe.seed, **options)
     if isinstance(images, Stream):
         images.workers = workers
-    recipe = _with_classes(recipe, images)
+    recipe = _with_captions(_with_classes(recipe, images), images)
     channels, account = images.shape[1], images.account
     if recipe.channels not in (None, channels):
         raise RunError(
@@ -62,6 +67,16 @@ def _with_classes(recipe: Recipe, images: Images | Stream) -> Recipe:
     if images.labels is None or not names:
         raise RunError(f"--classes {recipe.classes}: {recipe.data} has no labels")
     return dataclasses.replace(recipe, class_names=names, labels=labels.fingerprint(images.labels, names))
+
+
+def _with_captions(recipe: Recipe, images: Images | Stream) -> Recipe:
+    """The recipe with the words of the pictures' captions and their sentences' fingerprint, where it asks for them."""
+    if recipe.captions is None:
+        return recipe
+    assert images.account and images.account.captions and images.labels is not None
+    words = tuple(images.account.captions.words)
+    found = labels.fingerprint(images.labels, words)
+    return dataclasses.replace(recipe, words=words, length=images.labels.shape[1], labels=found)
 
 
 def to_hold_out(n: int) -> int:

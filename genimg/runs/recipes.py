@@ -9,7 +9,8 @@ from typing import Any
 from torch import Tensor
 
 from genimg.data.augment import mirror
-from genimg.models import classic, flow, gan, labelled, latent, sizes, vae
+from genimg.data.captions import LONGEST, MOST, Vocabulary
+from genimg.models import captioned, classic, flow, gan, labelled, latent, sizes, vae
 from genimg.models.diff_augment import POLICIES
 from genimg.models.model import Model
 from genimg.system.errors import RunError
@@ -20,12 +21,13 @@ FAMILIES = ("gan", "vae", "flow", "latent")
 DEFAULT = "latent"
 #: Family -> settings that the others do not have.
 OWN = {
-    "gan": ("norm", "loss", "r1", "diff_augment"), "vae": ("beta", "sigma"), "latent": ("beta",),
+    "gan": ("norm", "loss", "r1", "diff_augment"), "vae": ("beta", "sigma"),
+    "latent": ("beta", "captions", "vocabulary"),
 }  # fmt: skip
 #: Fields that are found out and never set.
-FOUND = ("class_names", "fingerprint", "labels", "begun_from")
+FOUND = ("class_names", "words", "length", "fingerprint", "labels", "begun_from")
 #: Fields that hold several words.
-LISTS = ("diff_augment", "class_names")
+LISTS = ("diff_augment", "class_names", "words")
 #: Families that the source text has no networks for.
 NEWER = ("flow", "latent")
 #: Steps between two saves.
@@ -61,7 +63,11 @@ class Recipe:
             the subfolders' names, of a built-in source its own labels; else the path of a table, see
             `labels.labels_of`.
         class_names: the names of the classes.
-        fingerprint, labels: of the pictures and of their labels, so that a run never goes on with others.
+        captions: what gives the pictures sentences, by which "latent" is told what to draw: "names" takes the files'
+            names, else the path of a table, see `captions.captions_of`.
+        vocabulary: words of the captions that are kept at most; None takes `captions.MOST`.
+        words, length: of the vocabulary, see `captions.Vocabulary`.
+        fingerprint, labels: of the pictures and of their labels or sentences, so that a run never goes on with others.
         begun_from: folder of the run whose weights it started from; empty for none.
     """
 
@@ -91,6 +97,10 @@ class Recipe:
     white: float | None = None
     classes: str | None = None
     class_names: tuple[str, ...] = ()
+    captions: str | None = None
+    vocabulary: int | None = None
+    words: tuple[str, ...] = ()
+    length: int = 0
     fingerprint: str = ""
     labels: str = ""
     begun_from: str = ""
@@ -133,6 +143,7 @@ class Recipe:
             "lr": 2e-4 if text else 1e-3,
             "loss": None if not is_gan else "sigmoid_bce" if text else "relativistic",
             "r1": None if not is_gan else 0.0 if text else 0.1,
+            "vocabulary": None if self.captions is None else MOST,
         }
         size = tuple(self.size) if isinstance(self.size, list) else self.size
         if isinstance(size, tuple) and len(set(size)) == 1 and len(size) == 2:
@@ -162,10 +173,7 @@ class Recipe:
                 sizes.is_size(self.size) and (self.size in classic.SIZES or not text),
                 of_text if text else sizes.rule(self.size),
             ),
-            "channels": (
-                self.channels is None or _whole(self.channels) and self.channels in (1, 3, 4),
-                "1, 3 or 4",
-            ),
+            "channels": (self.channels is None or _whole(self.channels) and self.channels in (1, 3, 4), "1, 3 or 4"),
             "n": (self.n is None or _whole(self.n, 1), "a whole number of at least 1"),
             "held-out": (self.held_out is None or _whole(self.held_out, 0), "a whole number, 0 for none"),
             "steps": (_whole(self.steps, 1, 10**9), "a whole number from 1 to 1,000,000,000"),
@@ -187,25 +195,31 @@ class Recipe:
             ),
             "beta": (_number(self.beta, 0, 1e6, closed=True), "a number from 0 to 1,000,000"),
             "sigma": (self.sigma == "optimal" or _number(self.sigma, 0, 1e6), "optimal or a number above 0"),
-            "mirror": (isinstance(self.mirror, bool), "true or false"),
+            "mirror": (
+                isinstance(self.mirror, bool) and not (self.mirror and self.captions),
+                "left out with captions: a mirrored picture has its left at the right, and its caption says left",
+            ),
             "background": (isinstance(self.background, str), "a colour"),
             "fit": (isinstance(self.fit, str), "crop or pad"),
             "skip-bad": (isinstance(self.skip_bad, bool), "true or false"),
             "white": (self.white is None or _number(self.white, 0, 2**32), "a number above 0"),
-            "classes": (
-                self.classes is None or isinstance(self.classes, str) and bool(self.classes),
-                "folder, or a table of files and labels",
+            "classes": (_source(self.classes), "folder, or a table of files and labels"),
+            "class-names": (_texts(self.class_names), "a list of names"),
+            "captions": (_source(self.captions), "names, or a table of files and sentences"),
+            "vocabulary": (
+                self.vocabulary is None or bool(self.captions) and _whole(self.vocabulary, 1, 10**6),
+                "a whole number from 1 to 1,000,000" if self.captions else "left out: there are no captions",
             ),
-            "class-names": (
-                isinstance(self.class_names, tuple) and all(isinstance(name, str) for name in self.class_names),
-                "a list of names",
-            ),
+            "words": (_texts(self.words), "a list of words"),
+            "length": (_whole(self.length, 0, LONGEST), f"a whole number up to {LONGEST}"),
             "labels": (isinstance(self.labels, str), "text"),
             "fingerprint": (isinstance(self.fingerprint, str), "text"),
             "begun-from": (isinstance(self.begun_from, str), "text"),
         }
         for name, value in self._of_others().items():
             raise RunError(f"--{name.replace('_', '-')} {value}: {self.networks} {self.family} has no such setting")
+        if self.captions and self.classes:
+            raise RunError("--captions and --classes at once: a picture is told either its sentence or its class")
         for name, (holds, may_be) in rules.items():
             if not holds:
                 value = getattr(self, name.replace("-", "_"))
@@ -232,8 +246,12 @@ class Recipe:
             return flow.Flow(size, channels, width, 4 * width, classes=classes, lr=self.lr)
         assert z_dim is not None
         if self.family == "latent":
-            options: dict[str, Any] = dict(kl_weight=self.beta, lr=self.lr, classes=classes)
-            return latent.Latent(size, channels, z_dim, width, 4 * width, **options)
+            options: dict[str, Any] = dict(size=size, channels=channels, z_dim=z_dim, width=width, max_width=4 * width)
+            options |= dict(kl_weight=self.beta, lr=self.lr)
+            if self.captions:
+                options |= dict(side=None, first=0.5, thin=1, flow_lr=self.lr)
+                return captioned.Captioned(Vocabulary(self.words, self.length), **options)
+            return latent.Latent(**options, classes=classes)
         if self.family == "vae":
             options = dict(size=size, channels=channels, lr=self.lr, beta=self.beta, sigma=self.sigma)
             if text:
@@ -261,6 +279,14 @@ def told(value: object) -> str:
     if isinstance(value, tuple) and len(value) == 2 and all(map(_whole, value)):
         return sizes.written(value)
     return value if isinstance(value, str) else repr(value)
+
+
+def _source(value: object) -> bool:
+    return value is None or isinstance(value, str) and bool(value)
+
+
+def _texts(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(text, str) for text in value)
 
 
 def _whole(value: object, low: int | None = None, high: int | None = None) -> bool:

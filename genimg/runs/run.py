@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from genimg import plots
 from genimg.data.account import title
@@ -90,6 +89,9 @@ def train(
     if before is not None and start is not None and before != str(start):
         raise RunError(f"{out} was begun from {before or 'nothing'}, not from {start}; choose another --out")
     recipe = dataclasses.replace(recipe, data=str(meant(recipe.data)))
+    known = stored or (kept.read_config(Path(start)) if start is not None else None)
+    if known and known.captions and recipe.captions:
+        recipe = dataclasses.replace(recipe, words=known.words, length=known.length)
     images, recipe = load_pictures(recipe, workers, memory)
     if first:
         echo(str(images.account))
@@ -290,11 +292,6 @@ def class_of(recipe: Recipe, name: str | None, out: str | os.PathLike[str]) -> i
         raise RunError(f"--class {name}: {out} was trained without classes; train --classes folder learns them")
     known = ", ".join(map(shown, recipe.class_names[:20])) + (", ..." if len(recipe.class_names) > 20 else "")
     raise RunError(f"--class {shown(name)}: {out} has no such class; it has {known}")
-
-
-def noise(model: Model, n: int, seed: int) -> Tensor:
-    """What `model.sample(z=...)` makes n pictures of."""
-    return model.noise(n, torch.Generator(model.device()).manual_seed(seed))
 
 
 def _make(out: Path) -> None:

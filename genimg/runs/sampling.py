@@ -16,13 +16,14 @@ from genimg import plots
 from genimg.data.images import Images, to_bytes
 from genimg.data.sources import meant
 from genimg.measure import features, metrics
+from genimg.models.captioned import GUIDANCE, Captioned
 from genimg.models.model import Model
 from genimg.runs import kept, run, scores, walk
 from genimg.runs.kept import SAMPLES
 from genimg.runs.pictures import load_pictures, parted, some
 from genimg.runs.recipes import Recipe
 from genimg.system import files
-from genimg.system.errors import RunError
+from genimg.system.errors import RunError, shown
 from genimg.system.options import at_least_one, command, device, path
 from genimg.system.progress import Progress
 
@@ -30,6 +31,9 @@ from genimg.system.progress import Progress
 AT_ONCE = 64
 #: As many of a model that takes many passes a picture, so that it can be seen how far it is.
 AT_ONCE_SLOWLY = 8
+
+#: Guidance at most.
+MOST_GUIDANCE = 100.0
 
 #: What is drawn -> how many, if --n does not say.
 MANY = {"samples": 64, "interpolation": 8, "walk": 8}
@@ -54,6 +58,14 @@ def add_sample(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     p.add_argument(
         "--class", dest="named", metavar="NAME",
         help="of a run with --classes: draw this class; if not given, a row of each, of --interpolate by turns",
+    )  # fmt: skip
+    p.add_argument(
+        "--caption", metavar="TEXT",
+        help='of a run with --captions: draw this; if not given, rows of captions of training pictures; "" is none',
+    )  # fmt: skip
+    p.add_argument(
+        "--guidance", type=float,
+        help=f"of a run with --captions: how far to go in what they say, 1 is as learned; if not given {GUIDANCE:g}",
     )  # fmt: skip
     what = p.add_mutually_exclusive_group()
     what.add_argument("--interpolate", action="store_true", help="rows from one noise vector to another")
@@ -81,14 +93,16 @@ def sample(options: argparse.Namespace) -> int:
     if not 1 <= options.scale <= 64:
         raise RunError(f"--scale {options.scale}: it has to be from 1 to 64")
     model, recipe = run.load(options.folder, device(options), options.last)
-    label = run.class_of(recipe, options.named, options.folder)
+    label = _asked(model, recipe, options)
     if options.n is None:
-        in_rows = recipe.class_names and kind == "samples" and label is None
-        options.n = len(kept.rows_of(model.classes, options.columns)) if in_rows else MANY[kind]
+        in_rows = model.classes and kind == "samples" and label is None
+        options.n = len(kept.rows_of(model.kinds(), options.columns)) if in_rows else MANY[kind]
     at_least_one(options, "n")
-    if recipe.class_names and kind == "walk" and label is None:
-        raise RunError(f"--walk of {options.folder}, which has classes, goes through one: --class names it")
-    solver = {} if model.quick else {"steps": options.solver_steps}
+    if model.classes and kind == "walk" and label is None:
+        has, option = ("captions", "--caption") if recipe.captions else ("classes", "--class")
+        raise RunError(f"--walk of {options.folder}, which has {has}, goes through one: {option} names it")
+    solver: dict[str, Any] = {} if model.quick else {"steps": options.solver_steps}
+    solver |= {} if options.guidance is None else {"guidance": options.guidance}
     out = _place(options, kind)
     if kind == "walk":
         count, noise = _walk(model, options)
@@ -97,10 +111,12 @@ def sample(options: argparse.Namespace) -> int:
     else:
         count, noise = options.n, _fresh(model, options)
     labels = None
-    if recipe.class_names:
-        labels = (
-            torch.arange(count) // options.columns % model.classes if label is None else torch.full((count,), label)
-        )
+    if model.classes:
+        kinds = model.kinds() if label is None else label[None]
+        labels = kept.rows_of(kinds, options.columns, count)
+        if isinstance(model, Captioned) and label is None:
+            said = map(model.vocabulary.decode, labels[:: options.columns][: min(len(kinds), kept.ROWS)])
+            print(f"rows: {'; '.join(said)}", file=sys.stderr)
     pictures = _drawn(model, noise, count, solver, labels)
     if options.best is not None:
         pictures, count = _nearest(torch.stack(list(pictures)), recipe, options), options.best
@@ -118,6 +134,33 @@ def sample(options: argparse.Namespace) -> int:
     return 0
 
 
+def _asked(model: Model, recipe: Recipe, options: argparse.Namespace) -> Tensor | None:
+    """The label of what is asked for, () of a class, (length,) of a caption; None where nothing is.
+
+    Raises:
+        RunError: the run has no such class, or not these words, or is told nothing.
+    """
+    if not isinstance(model, Captioned):
+        for name in ("caption", "guidance"):
+            if (value := getattr(options, name)) is not None:
+                raise RunError(
+                    f"--{name} {value}: {options.folder} was trained without captions; train latent --captions names "
+                    f"learns them"
+                )
+        number = run.class_of(recipe, options.named, options.folder)
+        return None if number is None else torch.tensor(number)
+    if options.named:
+        raise RunError(f"--class {options.named}: {options.folder} was trained with captions; --caption asks for one")
+    if options.guidance is not None and not 0 <= options.guidance <= MOST_GUIDANCE:
+        raise RunError(f"--guidance {options.guidance:g}: it has to be from 0 to {MOST_GUIDANCE:g}")
+    if options.caption is None:
+        return None
+    try:
+        return model.vocabulary.encode(options.caption)
+    except ValueError as error:
+        raise RunError(f"--caption {shown(options.caption)} of {options.folder}: {error}") from error
+
+
 def _place(options: argparse.Namespace, kind: str) -> Path:
     """Where it goes.
 
@@ -128,7 +171,8 @@ def _place(options: argparse.Namespace, kind: str) -> Path:
         raise RunError("--walk names what it writes itself; leave out --out")
     if options.walk and not options.each:
         walk.check(options.walk)
-    of = "-" + re.sub(r"[^\w.-]", "_", options.named) if options.named else ""
+    asked = options.named or options.caption
+    of = "-" + re.sub(r"[^\w.-]", "_", asked)[:80] if asked else ""
     name = f"{kind}{of}-seed-{options.seed}" + ("" if options.each else ".png")
     out: Path = options.walk or options.out or options.folder / SAMPLES / name
     option = "--walk" if options.walk else "--out"
@@ -154,7 +198,7 @@ def _fresh(model: Model, options: argparse.Namespace) -> Iterator[Tensor]:
 
 def _rows(model: Model, options: argparse.Namespace) -> tuple[int, Iterator[Tensor]]:
     """How many pictures stand between pairs, and their noise."""
-    ends = run.noise(model, 2 * options.n, options.seed).unflatten(0, (options.n, 2))
+    ends = model.noise_for(2 * options.n, options.seed).unflatten(0, (options.n, 2))
     return options.n * options.columns, (plots.between(a, b, options.columns) for a, b in ends)
 
 
@@ -165,7 +209,7 @@ def _walk(model: Model, options: argparse.Namespace) -> tuple[int, Iterator[Tens
     if not 1 / walk.RATE <= options.seconds <= 60:
         raise RunError(f"--seconds {options.seconds:g}: it has to be from {1 / walk.RATE:g} to 60")
     each = round(options.seconds * walk.RATE)
-    return options.n * each, walk.through(run.noise(model, options.n, options.seed), each)
+    return options.n * each, walk.through(model.noise_for(options.n, options.seed), each)
 
 
 def _drawn(

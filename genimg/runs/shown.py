@@ -49,8 +49,10 @@ def network_of(model: Model, recipe: Recipe, label: int | None = None) -> Networ
     """The network that draws, of one class where a label is given; a GAN or a VAE that has classes needs one.
 
     Raises:
-        RunError: a model of two networks.
+        RunError: a model of two networks; or one that is told captions.
     """
+    if recipe.captions:
+        raise RunError("a run with captions is no page yet; sample --caption draws what it is told")
     if isinstance(model, Latent):
         raise RunError(
             "a latent run has two networks, a flow and a decoder, and a page runs one; sample --walk shows it"
