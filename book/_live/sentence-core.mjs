@@ -1,4 +1,4 @@
-// Sentences without the page: read as genimg.data.sentences reads them, written as it writes them; and the flow's way.
+// Sentences without the page: read as genimg.data.sentences reads them, written as it writes them.
 
 /** Opposites of the relations, in their order. */
 const OPPOSITE = [1, 0, 3, 2];
@@ -106,25 +106,4 @@ export function layout({ kind, colour, relation }, colours) {
   const both = kind.map((k, i) => k * colours + colour[i]);
   if (relation === 1 || relation === 3) both.reverse();
   return [...both, relation >= 2 ? 1 : 0];
-}
-
-/**
- * Follows a flow from noise to a code as genimg.models.ode.carry does: the last step is Euler's.
- * @param {(x: Float32Array, t: number) => Promise<Float32Array>} velocity
- * @param {(way: Float32Array[]) => boolean | Promise<boolean>} seen called after each step; what it gives ends the way
- * @returns {Promise<Float32Array[]>} the places after 0, 1, … steps
- */
-export async function carry(velocity, noise, steps, solver, seen = () => false) {
-  const way = [noise];
-  for (let i = 0; i < steps; i += 1) {
-    const x = way[i];
-    let v = await velocity(x, i / steps);
-    if (solver === "heun" && i < steps - 1) {
-      const ahead = await velocity(x.map((value, j) => value + v[j] / steps), (i + 1) / steps);
-      v = v.map((value, j) => (value + ahead[j]) / 2);
-    }
-    way.push(x.map((value, j) => value + v[j] / steps));
-    if (await seen(way)) break;
-  }
-  return way;
 }

@@ -1,6 +1,6 @@
 // A sentence becomes a picture: the reader writes it or chooses its words, and the flow carries noise to its picture.
 
-import { carry, language, layout } from "./sentence-core.mjs";
+import { language, layout } from "./sentence-core.mjs";
 import { say } from "./words.mjs";
 
 const FACTOR = 9; // of the picture's pixels
@@ -172,7 +172,7 @@ export async function mount(stage, settings, kit) {
       await new Promise((done) => setTimeout(done)); // so that the page shows it
       return false;
     };
-    const codes = await carry(velocityOf(now.numbers, now.guidance), start, now.steps, settings.solver, seen);
+    const codes = await kit.carry(velocityOf(now.numbers, now.guidance), start, now.steps, settings.solver, seen);
     if (codes.length <= now.steps || stale()) return;
     const picture = await at(codes.at(-1));
     kit.paint(large, picture, shape);

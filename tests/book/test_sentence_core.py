@@ -1,4 +1,4 @@
-"""Sentences and the flow's way in the page, without the page: they are the package's.
+"""Sentences in the page, without the page: they are the package's.
 
 Node.js runs book/_live/sentence-core.mjs on what the package gives.
 """
@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from genimg.data import scenes, sentences
-from genimg.models import ode
 
 CORE = Path(__file__).parents[2] / "book" / "_live" / "sentence-core.mjs"
 
@@ -114,27 +113,3 @@ def test_what_a_picture_has_to_show_is_the_packages_layout():
     both, upright = scenes.layout(words)
     expected = torch.cat([both, upright[:, None].long()], 1).tolist()
     assert in_node("return given.s.map(s => core.layout(s, given.colours))", s=given, colours=4) == expected
-
-
-@pytest.mark.parametrize("solver", ode.SOLVERS)
-@pytest.mark.parametrize("steps", [1, 2, 7])
-def test_the_way_ends_where_the_packages_solver_ends(solver, steps):
-    x = torch.randn(5, generator=torch.Generator().manual_seed(0))
-    expected = ode.carry(lambda x, t: (3 * x + t[:, None]).sin(), x[None], steps, solver)[0]
-    way = in_node(
-        """const velocity = async (x, t) => x.map((value) => Math.sin(3 * value + t));
-           return core.carry(velocity, Float32Array.from(given.x), given.steps, given.solver);""",
-        x=x.tolist(), steps=steps, solver=solver,
-    )  # fmt: skip
-    assert len(way) == steps + 1 and torch.allclose(torch.tensor(way[0]), x)
-    assert torch.allclose(torch.tensor(way[-1]), expected, atol=1e-5)
-
-
-def test_a_way_that_nobody_wants_any_more_ends():
-    steps = in_node(
-        """let calls = 0;
-           const way = await core.carry(async (x) => { calls += 1; return x; }, new Float32Array(2), 20, "euler",
-                                        (way) => way.length === 4);
-           return [way.length, calls];"""
-    )
-    assert steps == [4, 3]

@@ -1,4 +1,4 @@
-"""Modules made scripts, as pages that import nothing need them."""
+"""Modules made scripts, as pages that import nothing need them; and a flow's way in the page, without the page."""
 
 import json
 import re
@@ -6,9 +6,14 @@ import shutil
 import subprocess
 
 import pytest
+import torch
 
+from genimg.models import ode
 from genimg.system import browser
 from genimg.system.errors import RunError
+
+
+KIT = (browser.SOURCES / "kit.mjs").read_text("utf-8")
 
 
 def run(script):
@@ -20,6 +25,15 @@ def run(script):
         done = subprocess.run([node, "-e", script], capture_output=True, text=True)
     assert not done.returncode, done.stderr
     return json.loads(done.stdout)
+
+
+def in_kit(body, **given):
+    """What the body of a JavaScript function of (kit, given) returns."""
+    plain = "(key, value) => ArrayBuffer.isView(value) ? Array.from(value) : value"
+    return run(
+        f"{browser.as_script(KIT, 'kit')} (async (kit, given) => {{ {body} }})(kit, {json.dumps(given)})"
+        f".then((answer) => console.log(JSON.stringify(answer, {plain})))"
+    )
 
 
 @pytest.mark.parametrize(
@@ -46,9 +60,31 @@ def test_a_module_that_exports_otherwise_is_refused():
 
 
 def test_the_kit_exports_what_it_declares():
-    source = (browser.SOURCES / "kit.mjs").read_text("utf-8")
-    names = run(f"{browser.as_script(source, 'kit')} console.log(JSON.stringify(Object.keys(kit)))")
-    assert len(names) == len(re.findall("^export ", source, re.MULTILINE)) > 10
+    assert len(in_kit("return Object.keys(kit)")) == len(re.findall("^export ", KIT, re.MULTILINE)) > 10
+
+
+@pytest.mark.parametrize("solver", ode.SOLVERS)
+@pytest.mark.parametrize("steps", [1, 2, 7])
+def test_the_way_ends_where_the_packages_solver_ends(solver, steps):
+    x = torch.randn(5, generator=torch.Generator().manual_seed(0))
+    expected = ode.carry(lambda x, t: (3 * x + t[:, None]).sin(), x[None], steps, solver)[0]
+    way = in_kit(
+        """const velocity = async (x, t) => x.map((value) => Math.sin(3 * value + t));
+           return kit.carry(velocity, Float32Array.from(given.x), given.steps, given.solver);""",
+        x=x.tolist(), steps=steps, solver=solver,
+    )  # fmt: skip
+    assert len(way) == steps + 1 and torch.allclose(torch.tensor(way[0]), x)
+    assert torch.allclose(torch.tensor(way[-1]), expected, atol=1e-5)
+
+
+def test_a_way_that_nobody_wants_any_more_ends():
+    steps = in_kit(
+        """let calls = 0;
+           const way = await kit.carry(async (x) => { calls += 1; return x; }, new Float32Array(2), 20, "euler",
+                                        (way) => way.length === 4);
+           return [way.length, calls];"""
+    )
+    assert steps == [4, 3]
 
 
 def test_offline_it_says_what_it_fetches_and_gives_up(tmp_path, monkeypatch, capsys):

@@ -216,3 +216,24 @@ export function between(from, to, share) {
   const [a, b] = [Math.sin((1 - share) * angle), Math.sin(share * angle)];
   return from.map((value, i) => (a * value + b * to[i]) / Math.sin(angle));
 }
+
+/**
+ * Follows a flow from noise to what it draws as genimg.models.ode.carry does: the last step is Euler's.
+ * @param {(x: Float32Array, t: number) => Promise<Float32Array>} velocity
+ * @param {(way: Float32Array[]) => boolean | Promise<boolean>} seen called after each step; what it gives ends the way
+ * @returns {Promise<Float32Array[]>} the places after 0, 1, … steps
+ */
+export async function carry(velocity, noise, steps, solver, seen = () => false) {
+  const way = [noise];
+  for (let i = 0; i < steps; i += 1) {
+    const x = way[i];
+    let v = await velocity(x, i / steps);
+    if (solver === "heun" && i < steps - 1) {
+      const ahead = await velocity(x.map((value, j) => value + v[j] / steps), (i + 1) / steps);
+      v = v.map((value, j) => (value + ahead[j]) / 2);
+    }
+    way.push(x.map((value, j) => value + v[j] / steps));
+    if (await seen(way)) break;
+  }
+  return way;
+}
