@@ -17,13 +17,18 @@ from genimg.models.words import Words
 LARGE = 256
 
 
+def numbers(x: Tensor) -> Tensor:
+    """Labels or numbers of words, which are inputs as floats, since pages know no others, as int64."""
+    return x.round().long()
+
+
 class Pictures(nn.Module):
     """z (N, z_dim) -> what a GAN or a VAE draws, (N, C, H, W) in [-1, 1]: a copy of its network, on the processor.
 
     Args:
         model: a trained GAN or VAE.
         averaged: the averaged weights, or those in training.
-        label: the class that is drawn, of a model that was trained with labels.
+        label: the class that is drawn, of a model that was trained with labels; or it is an input too, see `numbers`.
 
     Raises:
         ValueError: a Bernoulli VAE.
@@ -41,33 +46,33 @@ class Pictures(nn.Module):
 
         self.given = () if label is None else (torch.tensor([label]),)
 
-    def forward(self, z: Tensor) -> Tensor:
-        return self.squash(self.net(z, *self.given))
+    def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
+        return self.squash(self.net(z, *(self.given if label is None else (numbers(label),))))
 
 
 class Velocity(nn.Module):
-    """(x (N, C, H, W), t (N,)) -> a flow's averaged velocity, (N, C, H, W), of one class if it is given: a copy of its
-    network, on the processor."""
+    """(x (N, ...), t (N,)) -> the averaged velocity of a flow's pictures or of a latent flow's codes, (N, ...): a copy
+    of its network, on the processor. Of one class if it is given, here or as a third input, see `numbers`."""
 
-    def __init__(self, model: Flow, label: int | None = None) -> None:
+    def __init__(self, model: Flow | Latent, label: int | None = None) -> None:
         super().__init__()
         self.label = None if label is None else torch.tensor([label])
         self.net = copy.deepcopy(model.network("velocity")).cpu().eval().requires_grad_(False)
 
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        return self.net(x, t, self.label)
+    def forward(self, x: Tensor, t: Tensor, label: Tensor | None = None) -> Tensor:
+        return self.net(x, t, self.label if label is None else numbers(label))
 
 
 class ToldVelocity(nn.Module):
     """(x (N, z_dim, side, side), t (N,), words (N, L)) -> the averaged velocity of codes told sentences: a copy of its
-    network, on the processor. The numbers of words are floats, as pages know no others; 0 is no word."""
+    network, on the processor. For the words see `numbers`; 0 is no word."""
 
     def __init__(self, model: Words) -> None:
         super().__init__()
         self.net = copy.deepcopy(model.network("velocity")).cpu().eval().requires_grad_(False)
 
     def forward(self, x: Tensor, t: Tensor, words: Tensor) -> Tensor:
-        return self.net(x, t, words.round().long())
+        return self.net(x, t, numbers(words))
 
 
 class OfCode(nn.Module):

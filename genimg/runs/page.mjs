@@ -18,23 +18,28 @@ function bytes(base64) {
 const floats = (base64) => new Float32Array(bytes(base64).buffer);
 
 const settings = JSON.parse(text("settings"));
-const { family, shape, noise } = settings;
+const { shape, noise, places, classes, free } = settings;
 const [channels, height, width] = shape;
 const length = noise.reduce((product, side) => product * side, 1);
-const quick = family !== "flow"; // a picture takes one pass, not two for each step
+const flows = settings.networks.includes("velocity");
+const decodes = flows && settings.networks.includes("picture"); // where the flow ends is a code
+const quick = !flows; // a picture takes one pass, not two for each step
 const REACH = 3; // of the sliders, in deviations of the noise
 const WIDE = 288; // CSS pixels of a large picture, about
 const GALLERY = quick ? 12 : 6; // pictures drawn at once
 const STOPS = quick ? 60 : 16; // pictures of a walk
 const SECONDS = 4; // that it takes at least
+const GLANCE = 80; // milliseconds between two looks at a picture that forms
+const BUTTONS = 24; // classes; more are a list
 
 const random = () => Float32Array.from({ length }, kit.gaussian);
 const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
 const directions = floats(settings.directions);
 const axes = Array.from({ length: directions.length / length }, (_, k) => directions.subarray(k * length, (k + 1) * length));
 
-let network;
+const networks = {};
 let steps = settings.steps;
+let label = free ? classes.length : 0; // of a class; as many as there are stands for none
 let pictures = new WeakMap(); // noise -> the picture that was drawn of it
 const times = []; // milliseconds that each took
 
@@ -52,7 +57,7 @@ async function draw(z, stale = () => false, show = () => {}) {
   return known.get(z) ?? inTurn(async () => {
     if (known.has(z) || stale()) return known.get(z) ?? null;
     const started = performance.now();
-    const x = quick ? await network({ z: [z, [1, length]] }) : await follow(z, stale, show);
+    const x = flows ? await follow(z, stale, show) : await networks.picture({ z: [z, [1, length]], ...asked() });
     if (!x) return null;
     times.push(performance.now() - started);
     known.set(z, x);
@@ -60,25 +65,25 @@ async function draw(z, stale = () => false, show = () => {}) {
   });
 }
 
-/** From noise to a picture along the velocity: Heun's steps, the last by Euler, as genimg.models.ode.carry. */
+const asked = () => (classes.length ? { label: [Float32Array.of(label), [1]] } : {});
+
+/** From noise to a picture along the velocity, as genimg.models.ode.carry. */
 async function follow(z, stale, show) {
-  const velocity = (x, t) => network({ x: [x, [1, ...shape]], t: [Float32Array.of(t), [1]] });
-  const dt = 1 / steps;
-  const heun = steps - 1;
-  let x = z;
-  for (let i = 0; i <= heun; i += 1) {
-    const t = i * dt;
-    let v = await velocity(x, t);
-    if (i < heun) show(x.map((value, j) => value + (1 - t) * v[j]));
+  const [count, kind] = [steps, asked()];
+  const velocity = (x, t) => networks.velocity({ x: [x, [1, ...places]], t: [Float32Array.of(t), [1]], ...kind });
+  const picture = (x) => (decodes ? networks.picture({ code: [x, [1, ...places]] }) : x);
+  let looked = performance.now();
+  const look = async (way) => {
+    if (way.length > count || performance.now() - looked < GLANCE) return false;
+    const [before, now] = way.slice(-2);
+    const left = count + 2 - way.length; // steps, if the last is taken back
+    show(await picture(before.map((value, j) => value + left * (now[j] - value))));
     await pause();
-    if (stale()) return null;
-    if (i < heun) {
-      const ahead = await velocity(x.map((value, j) => value + dt * v[j]), t + dt);
-      v = v.map((value, j) => (value + ahead[j]) / 2);
-    }
-    x = x.map((value, j) => value + dt * v[j]);
-  }
-  return x;
+    looked = performance.now();
+    return stale();
+  };
+  const way = await kit.carry(velocity, z, count, "heun", look);
+  return way.length > count ? picture(way.at(-1)) : null;
 }
 
 const screen = (across, label) => kit.screen(width, height, Math.max(1, Math.round(across / Math.max(width, height))), label);
@@ -219,13 +224,32 @@ const obey = () => {
 still.addEventListener("change", obey);
 obey();
 
-const solver = kit.slider({ label: "Steps from noise to picture", min: 1, max: 40, step: 1, value: steps, show: String }, (value) => {
-  steps = value;
+function anew() {
   pictures = new WeakMap();
   one();
   fill();
   otherWalk();
+}
+
+const solver = kit.slider({ label: "Steps from noise to picture", min: 1, max: 40, step: 1, value: steps, show: String }, (value) => {
+  steps = value;
+  anew();
 });
+
+// Of which class the pictures are.
+
+function ask(value) {
+  label = Number(value);
+  kinds.querySelectorAll("button").forEach((each, i) => each.setAttribute("aria-pressed", String(i === label)));
+  announce(`Pictures of ${names[label]}`);
+  return anew();
+}
+const names = classes.length && free ? [...classes, "any class"] : classes;
+const kinds =
+  names.length > BUTTONS
+    ? kit.choice({ label: "Class", options: names.map((name, i) => [String(i), name]), value: String(label) }, ask)
+    : kit.make("div", { class: "buttons", role: "group", "aria-label": "Class" }, ...names.map((name, i) => kit.button(name, () => ask(i))));
+kinds.querySelectorAll("button").forEach((each, i) => each.setAttribute("aria-pressed", String(i === label)));
 
 async function settled() {
   while ([fill, one, stop, showEnds].some((work) => work.busy())) await pause();
@@ -239,21 +263,24 @@ const beside = (...all) => kit.make("div", { class: "side-by-side" }, ...all);
 
 try {
   await pause();
-  network = await kit.modelOf(kit.ready(ort, await kit.gunzip(bytes(text("wasm")).buffer)), await kit.gunzip(bytes(text("model")).buffer));
+  const runtime = kit.ready(ort, await kit.gunzip(bytes(text("wasm")).buffer));
+  for (const name of settings.networks) {
+    networks[name] = await kit.modelOf(runtime, await kit.gunzip(bytes(text(`model-${name}`)).buffer));
+  }
   const x = await draw(drawn[0]);
   root.dataset.first = Math.round(performance.now()); // milliseconds since the page was opened
   const expected = bytes(settings.example.picture);
   const levels = Uint8ClampedArray.from(x, (value) => 127.5 * (1 + value));
   root.dataset.off = levels.reduce((most, level, i) => Math.max(most, Math.abs(level - expected[i])), 0);
   live.append(
-    heading("New pictures"), gallery, buttons(more),
+    heading("New pictures"), ...(names.length ? [kinds] : []), gallery, buttons(more),
     heading("One picture by hand"),
     hint("Press a picture above to choose it, then move it along the directions in which this model's pictures change most."),
     beside(large, controls(...sliders, ...(quick ? [] : [solver]), buttons(level))),
     heading("A walk between two"),
     beside(between, controls(kit.make("div", { class: "ends" }, first, second), way, buttons(walk, start, end))),
   );
-  root.api = { draw, times, settled };
+  root.api = { draw, times, settled, ort };
   root.dataset.state = "live";
   const same = `Its first picture differs from the one that PyTorch drew by at most ${root.dataset.off} of 255 levels.`;
   state.textContent = `The model runs in this page. ${same}`;

@@ -36,49 +36,49 @@ def make(
         page: where the page goes; its model has its weights as float16, and computes in float32.
         onnx: where the model goes, with all of its weights' bits.
         numbers: what `evaluate --json` printed of the run, to be shown.
-        named: the class that it draws, of a run that has classes; a GAN's or a VAE's model draws one alone.
+        named: the one class that it draws, of a run that has classes; else the page has a button for each.
 
     Returns:
         a line on each file.
 
     Raises:
-        RunError: no run there, or one without weights; a class that it has not, or needs and is not given; a page that
-            would be too large; no onnxruntime-web to be had.
+        RunError: no run there, or one without weights; a class that it has not; a page that would be too large; no
+            onnxruntime-web to be had.
         ImportError: packages that export a model are missing.
     """
     out = Path(out)
     model, recipe = load(out, "cpu")
     label = class_of(recipe, named, out)
-    if label is None and recipe.class_names and recipe.family in ("gan", "vae"):
-        raise RunError(f"{out} has classes, of which a page shows one: --class {' or '.join(recipe.class_names[:20])}")
     network = shown.network_of(model, recipe, label)
-    exported = network.onnx(recipe)
+    graphs = network.graphs()
     lines = []
     if onnx is not None:
-        files.write(onnx, exported)
-        lines.append(f"{onnx}: {len(exported) / 1e6:.1f} MB. {network}")
+        alone = network.onnx(recipe, graphs)
+        files.write(onnx, alone)
+        lines.append(f"{onnx}: {len(alone) / 1e6:.1f} MB. {network}")
     if page is None:
         return lines
-    packed = gzip.compress(halved(exported), 9, mtime=0)
-    if len(packed) > MOST * 0.6:
+    packed = {name: gzip.compress(halved(graph), 9, mtime=0) for name, graph in graphs.items()}
+    if (size := sum(map(len, packed.values()))) > MOST * 0.6:
         raise RunError(
-            f"{out} has a model of {len(packed) / 1e6:.0f} MB, too large for a page that browsers open well; --onnx "
+            f"{out} has a model of {size / 1e6:.0f} MB, too large for a page that browsers open well; --onnx "
             f"writes it alone, and a run with a smaller --width has a smaller one"
         )
     try:
         source, wasm = browser.runtime(browser.install(data_folder()))
     except RunError as error:
         raise RunError(f"a page needs onnxruntime-web, and {error}; --onnx writes the model alone") from error
-    z, picture = shown.example(model, label)
-    family = "Flow" if recipe.family == "flow" else recipe.family.upper()
+    z, picture = shown.example(model, network, label)
+    family = {"flow": "Flow", "latent": "Latent flow"}.get(recipe.family, recipe.family.upper())
     settings = {
-        "family": recipe.family, "shape": picture.shape[1:], "noise": z.shape[1:], "steps": shown.STEPS,
-        "directions": _floats(shown.directions(model, network, label)),
+        "networks": list(graphs), "shape": picture.shape[1:], "noise": z.shape[1:], "places": network.places,
+        "steps": shown.STEPS, "classes": network.classes, "free": network.free,
+        "directions": _floats(shown.directions(model, network)),
         "example": {"z": _floats(z), "picture": _base64(picture.numpy().tobytes())},
     }  # fmt: skip
     parts = {
         "title": html.escape(f"{family} on {title(recipe.data)}" + (f": {named}" if named else "")),
-        "lead": sections.lead(out, recipe, sum(one.numel() for one in network.module.parameters())),
+        "lead": sections.lead(out, recipe, network.weights()),
         "grids": sections.grids(out, sides(recipe.size)[0]), "numbers": sections.numbers(out, numbers),
         "recipe": sections.recipe_of(recipe),
         "foot": html.escape(
@@ -86,7 +86,11 @@ def make(
             "nothing and sends nothing. It runs its model, whose weights it holds as float16, by ONNX Runtime Web, "
             "© Microsoft Corporation, under the MIT licence."
         ),
-        "settings": json.dumps(settings), "model": _base64(packed), "wasm": _base64(wasm),
+        "settings": json.dumps(settings).replace("<", "\\u003c"),  # so that no name of a class can end the script
+        "models": "".join(
+            f'<script type="text/plain" id="model-{name}">{_base64(one)}</script>\n' for name, one in packed.items()
+        ),
+        "wasm": _base64(wasm),
         "ort": browser.as_script(source, "ort"),
         "kit": browser.as_script((browser.SOURCES / "kit.mjs").read_text("utf-8"), "kit"),
         "script": Path(__file__).with_suffix(".mjs").read_text("utf-8"),
@@ -111,7 +115,7 @@ def add_page(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     p.add_argument("folder", metavar="run", type=path, help="the run's folder")
     p.add_argument("--out", type=path, help="an .html; if not given page.html in the run's folder, unless --onnx is")
     p.add_argument("--onnx", type=path, help="also, or only, the model in ONNX, its inputs described")
-    p.add_argument("--class", dest="named", metavar="NAME", help="the class that it draws, of a run with --classes")
+    p.add_argument("--class", dest="named", metavar="NAME", help="the one class that it draws, of a run with --classes")
     p.add_argument("--numbers", type=path, help="a file with what evaluate --json printed of the run, to be shown")
     p.add_argument("--overwrite", action="store_true", help="replace what is there")
 

@@ -1,83 +1,116 @@
-"""What is shown of a run's model elsewhere: its network in ONNX with its inputs described, and where to steer it."""
+"""What is shown of a run's model elsewhere: its networks in ONNX with their inputs described, and where to steer it."""
 
+import json
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from genimg.data.images import to_bytes
-from genimg.models.export import Pictures, Velocity, described, onnx_bytes
+from genimg.models.export import OfCode, Pictures, Velocity, described, onnx_bytes
 from genimg.models.flow import Flow
+from genimg.models.joined import joined
 from genimg.models.latent import Latent
 from genimg.models.model import Model
+from genimg.models.ode import carry
 from genimg.models.sizes import sides
 from genimg.runs.recipes import Recipe
-from genimg.system.errors import RunError
+from genimg.system import errors
 
 #: Directions that are found, and how many pictures they are found by.
 DIRECTIONS, BY_PICTURES = 5, 256
 #: Steps from noise to a picture in a page, for a flow; fewer than `sample` takes.
 STEPS = 10
+#: Name -> network, and name -> example of an input, (2, ...).
+Parts = dict[str, tuple[nn.Module, dict[str, Tensor]]]
 
 
 @dataclass(frozen=True)
 class Network:
-    """A run's network alone.
+    """What draws a run's pictures, alone.
 
     Attributes:
-        module: of z (N, z_dim) gives pictures; of x (N, C, H, W) and t (N,) a flow's velocity.
-        inputs: name -> example (2, ...).
-        meaning: name of an input or of the output -> what it is.
+        parts: "velocity", of x (N, *places) and t (N,), or "picture", of z (N, z_dim), or both, the second of the code
+            (N, *places) that the first leads to.
+        places: shape of what a velocity moves; of z where there is none.
+        classes: names of those that the input `label` of the first part counts; none where it has no such input.
+        free: whether `label` may also be one more than these have, for no class in particular.
+        meaning: name of an input or of the output -> what it is, in the model as one.
         use: how pictures come of it.
     """
 
-    module: nn.Module
-    inputs: dict[str, Tensor]
+    parts: Parts
+    places: tuple[int, ...]
+    classes: tuple[str, ...]
+    free: bool
     meaning: dict[str, str]
     use: str
 
-    def onnx(self, recipe: Recipe) -> bytes:
-        """In ONNX, with all this in it."""
+    def weights(self) -> int:
+        """Of all parts."""
+        return sum(one.numel() for module, _ in self.parts.values() for one in module.parameters())
+
+    def graphs(self) -> dict[str, bytes]:
+        """Each part in ONNX."""
+        return {name: onnx_bytes(module, inputs) for name, (module, inputs) in self.parts.items()}
+
+    def onnx(self, recipe: Recipe, graphs: dict[str, bytes]) -> bytes:
+        """One model in ONNX of the graphs of all parts, with all this in it."""
+        alone = joined(graphs["velocity"], graphs["picture"], self.places) if len(graphs) > 1 else [*graphs.values()][0]
         about = {"made by": "genimg, of Images from Noise", "family": recipe.family, "use": self.use} | self.meaning
-        return described(onnx_bytes(self.module, self.inputs), self.meaning, about)
+        return described(alone, self.meaning, about | ({"classes": json.dumps(self.classes)} if self.classes else {}))
 
     def __str__(self) -> str:
         return "; ".join(f"{name}: {meaning}" for name, meaning in self.meaning.items()) + f". {self.use}"
 
 
 def network_of(model: Model, recipe: Recipe, label: int | None = None) -> Network:
-    """The network that draws, of one class where a label is given; a GAN or a VAE that has classes needs one.
+    """What draws, of one class where a label is given; where there are classes and none is, the class is an input.
 
     Raises:
-        RunError: a model of two networks; or one that is told captions.
+        RunError: the model is told captions.
     """
     if recipe.captions:
         raise RunError("a run with captions is no page yet; sample --caption draws what it is told")
-    if isinstance(model, Latent):
-        raise RunError(
-            "a latent run has two networks, a flow and a decoder, and a page runs one; sample --walk shows it"
-        )
     height, width = sides(recipe.size)
     shape = f"{recipe.channels}, {height}, {width}"
     colours = "grey" if recipe.channels == 1 else "red, green, blue"
     pictures = f"float32 (n, {shape}), {colours} from -1, black, to 1, white"
     if recipe.channels == 4:
         pictures = f"float32 (n, {shape}), {colours}, each times opacity, and opacity, from -1 for 0 to 1"
-    if isinstance(model, Flow):
-        meaning = {
-            "x": f"float32 (n, {shape}), at t = 0 noise from N(0, 1)", "t": "float32 (n,), the time, from 0 to 1",
-            "velocity": f"float32 (n, {shape}), dx/dt at x and t",
-        }  # fmt: skip
-        use = f"Followed from t = 0 to t = 1, by 20 steps of Heun's method, the last by Euler's, x becomes {pictures}"
-        x = torch.randn(2, recipe.channels or 3, height, width)
-        return Network(Velocity(model, label), {"x": x, "t": torch.tensor([0.2, 0.7])}, meaning, use)
     z = model.noise(2, torch.Generator(model.device()).manual_seed(0)).cpu()
-    meaning = {"z": f"float32 (n, {z.shape[1]}), noise from N(0, 1)", "x": pictures}
-    use = "Each z makes one picture"
-    return Network(Pictures(model, label=label), {"z": z}, meaning, use)  # type: ignore[arg-type]
+    classes, free = recipe.class_names if label is None else (), isinstance(model, Flow | Latent)
+    asked: dict[str, Tensor] = {}
+    counted: dict[str, str] = {}
+    if classes:
+        first, last = (errors.shown(classes[i]) for i in (0, -1))
+        numbers = f"from 0, {first}, to {len(classes) - 1}, {last}, in the order of their names"
+        counted["label"] = f"float32 (n,), the class, {numbers}{f'; {len(classes)} for none' if free else ''}"
+        asked["label"] = torch.tensor([0.0, 1.0])
+    meaning = {"z": f"float32 (n, {math.prod(z.shape[1:])}), noise from N(0, 1)", **counted, "x": pictures}
+
+    if not isinstance(model, Flow | Latent):
+        module = Pictures(model, label=label)  # type: ignore[arg-type]
+        parts: Parts = {"picture": (module, {"z": z, **asked})}
+        return Network(parts, tuple(z.shape[1:]), classes, free, meaning, "Each z makes one picture")
+    solver = "20 steps of Heun's method, the last by Euler's"
+    places = model.places if isinstance(model, Latent) else model.shape
+    x = z.unflatten(1, places) if isinstance(model, Latent) else z
+    parts = {"velocity": (Velocity(model, label), {"x": x, "t": torch.tensor([0.2, 0.7]), **asked})}
+    if isinstance(model, Latent):
+        parts["picture"] = (OfCode(model), {"code": x})
+        use = f"Each z makes one picture: a flow leads it to a code, by {solver}, and a decoder draws that"
+        return Network(parts, places, classes, free, meaning, use)
+    meaning = {
+        "x": f"float32 (n, {shape}), at t = 0 noise from N(0, 1)", "t": "float32 (n,), the time, from 0 to 1",
+        **counted, "velocity": f"float32 (n, {shape}), dx/dt at x and t",
+    }  # fmt: skip
+    use = f"Followed from t = 0 to t = 1, by {solver}, x becomes {pictures}"
+    return Network(parts, places, classes, free, meaning, use)
 
 
-def directions(model: Model, network: Network, label: int | None = None) -> Tensor:
+def directions(model: Model, network: Network) -> Tensor:
     """Directions of the noise in which pictures change most, at most `DIRECTIONS`, of length 1 and at right angles:
     (k, *noise).
 
@@ -85,34 +118,38 @@ def directions(model: Model, network: Network, label: int | None = None) -> Tens
     the first eigenvectors of the mean of J^T J, with J the derivative of the picture. J is seen through one random
     vector for each z, whose products with it have the same mean square.
 
-    A flow makes of noise along the pictures' principal components what they are made of along these, so of a flow they
-    are the principal components of 64 pictures that it draws.
+    A flow makes of noise along the principal components of what it ends at what that is made of along these. So of a
+    flow they are the principal components of 64 pictures that it draws, and of a latent flow what codes differ in along
+    these: the sums of their 64 codes, weighed by the pictures' components.
     """
     generator = torch.Generator().manual_seed(0)
-    if isinstance(model, Flow):
-        x = model.sample(
-            64, seed=1, steps=STEPS, labels=label
-        ).cpu()  # other noise than the example's, which would stand out
-        rows = (x - x.mean(0)).flatten(1)
-        shape = tuple(x.shape[1:])
-    else:
-        (z,) = network.inputs.values()
-        shape = tuple(z.shape[1:])
-        found: list[Tensor] = []
-        for _ in range(BY_PICTURES // 64):
-            z = torch.randn(64, *shape, generator=generator).requires_grad_()
-            x = network.module(z)
-            seen = torch.randn(x.shape, generator=generator)
-            found += torch.autograd.grad((x * seen).sum(), z)
-        rows = torch.cat(found)
-    _, _, axes = torch.linalg.svd(rows.float(), full_matrices=False)
+    if "velocity" in network.parts:
+        z = model.noise_for(64, 1).cpu()  # other noise than the example's, which would stand out
+        with torch.no_grad():
+            ends = carry(network.parts["velocity"][0], z.unflatten(1, network.places) if z.ndim == 2 else z, STEPS)
+            x = network.parts["picture"][0](ends) if "picture" in network.parts else ends
+        scores, _, _ = torch.linalg.svd((x - x.mean(0)).flatten(1).float(), full_matrices=False)  # (64, 64)
+        axes = torch.linalg.qr((ends - ends.mean(0)).flatten(1).T @ scores[:, :DIRECTIONS])[0].T
+        return axes.unflatten(1, z.shape[1:]).contiguous()
+    module, inputs = network.parts["picture"]
+    shape = tuple(inputs["z"].shape[1:])
+    labels = [torch.randint(len(network.classes), (64,), generator=generator).float()] if network.classes else []
+    found: list[Tensor] = []
+    for _ in range(BY_PICTURES // 64):
+        z = torch.randn(64, *shape, generator=generator).requires_grad_()
+        x = module(z, *labels)
+        seen = torch.randn(x.shape, generator=generator)
+        found += torch.autograd.grad((x * seen).sum(), z)
+    _, _, axes = torch.linalg.svd(torch.cat(found).float(), full_matrices=False)
     return axes[:DIRECTIONS].unflatten(1, shape).contiguous()
 
 
-def example(model: Model, label: int | None = None) -> tuple[Tensor, Tensor]:
+def example(model: Model, network: Network, label: int | None = None) -> tuple[Tensor, Tensor]:
     """The first noise of the run's own grids, (1, *noise), and the picture that torch draws of it as a page does, uint8
-    (1, C, H, W)."""
+    (1, C, H, W): of no class in particular, or the first, where none is given."""
     z = model.noise_for(64, 0)[:1]
-    options: dict[str, int] = {"steps": STEPS} if isinstance(model, Flow) else {}
+    options: dict[str, int] = {"steps": STEPS} if isinstance(model, Flow | Latent) else {}
+    if label is None and network.classes and not network.free:
+        label = 0
     options |= {} if label is None else {"labels": label}
     return z.cpu(), to_bytes(model.sample(z=z, **options)).cpu()

@@ -80,30 +80,26 @@ def test_another_ratio_is_another_run(trained, pictures, capsys):
     assert "--size was 24x16, is 16x24" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["gan", "vae", "flow"])
+@pytest.mark.parametrize("name", ["gan", "vae", "flow", "latent"])
 def test_the_page_knows_both_sides(name, trained):
-    pytest.importorskip("onnx")
+    onnx = pytest.importorskip("onnx")
     from onnx.reference import ReferenceEvaluator
 
     model, recipe = runs.load(trained / name)
     height, width = RUNS[name][2]
     network = shown.network_of(model, recipe)
     assert f"3, {height}, {width})" in str(network)
-    run = ReferenceEvaluator(pages_onnx(network, recipe))
-    given = {key: value[:1].numpy() for key, value in network.inputs.items()}
-    with torch.no_grad():
-        wanted = network.module(*(value[:1] for value in network.inputs.values()))
-    assert wanted.shape == (1, 3, height, width)
-    np.testing.assert_allclose(run.run(None, given)[0], wanted.numpy(), atol=2e-3)  # its weights are halved
+    graphs = network.graphs()
+    for part, (module, inputs) in network.parts.items():
+        run = ReferenceEvaluator(onnx.load_model_from_string(pages.halved(graphs[part])))
+        given = {key: value[:1].numpy() for key, value in inputs.items()}
+        with torch.no_grad():
+            wanted = module(*(value[:1] for value in inputs.values()))
+        assert wanted.shape[1:] == ((3, height, width) if part == "picture" else network.places)
+        np.testing.assert_allclose(run.run(None, given)[0], wanted.numpy(), atol=2e-3)  # its weights are halved
     assert f"A {width}x{height} generator" in sections.lead(trained / name, recipe, 1)
     assert RUNS[name][1] in sections.train_line(recipe)
     assert f'width="{8 * (width + 1) - 1}"' in sections.grids(trained / name, height)
-
-
-def pages_onnx(network, recipe):
-    import onnx
-
-    return onnx.load_model_from_string(pages.halved(network.onnx(recipe)))
 
 
 def test_from_python_it_is_height_and_width(pictures, tmp_path):

@@ -12,7 +12,6 @@ from genimg.models import ode
 from genimg.system import browser
 from genimg.system.errors import RunError
 
-
 KIT = (browser.SOURCES / "kit.mjs").read_text("utf-8")
 
 
