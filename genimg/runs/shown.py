@@ -72,7 +72,7 @@ def network_of(model: Model, recipe: Recipe, label: int | None = None) -> Networ
         RunError: the model is told captions.
     """
     if recipe.captions:
-        raise RunError("a run with captions is no page yet; sample --caption draws what it is told")
+        raise errors.RunError("a run with captions is no page yet; sample --caption draws what it is told")
     height, width = sides(recipe.size)
     shape = f"{recipe.channels}, {height}, {width}"
     colours = "grey" if recipe.channels == 1 else "red, green, blue"

@@ -118,14 +118,15 @@ def test_what_cannot_be_drawn_is_said(trained, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("family", ["gan", "vae"])
-def test_a_page_shows_one_class(family, trained, capsys):
-    out = trained(family)
-    assert "of which a page shows one: --class dark or light or middle" in refusal(capsys, ["page", str(out)])
-    model, recipe = run.load(out)
+def test_what_a_page_draws_is_of_the_class_asked_for(family, trained):
+    model, recipe = run.load(trained(family))
     z = run.noise(model, 4, 0)
+    every = shown.network_of(model, recipe)
+    assert every.classes == ("dark", "light", "middle")
     for label in range(3):
-        drawn = shown.network_of(model, recipe, label).module(z)
+        drawn = shown.network_of(model, recipe, label).parts["picture"][0](z)
         assert torch.allclose(drawn, model.sample(z=z, labels=label), atol=1e-5)
+        assert torch.allclose(drawn, every.parts["picture"][0](z, torch.full((4,), float(label))), atol=1e-5)
         assert not torch.allclose(drawn, model.sample(z=z, labels=(label + 1) % 3), atol=0.1)
 
 

@@ -39,6 +39,7 @@ KINDS = {"bright", "<!--<script>", "dark"}
 CLASSES = {
     "kinds": ["latent", "KINDS", "24x16", *"--channels 4 --classes folder".split()],
     "gan-of-digits": ["gan", "digits", "8", "--classes", "folder"],
+    "vae-of-digits": ["vae", "digits", "8", "--classes", "folder"],
     "flow-of-digits": ["flow", "digits", "8", "--classes", "folder"],
 }
 RUNS = DATA | CLASSES | {"text": ["vae", "shapes", "32", "--networks", "text"]}
