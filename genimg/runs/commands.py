@@ -17,8 +17,9 @@ from genimg.system.options import at_least_one, device, memory
 #: Names of a list that are printed; --json has all.
 SHOWN = 10
 
-#: How a table of measurements is to be read, in features and of pictures.
+#: How the part of a table that was measured in features is to be read.
 IN_FEATURES = "real ones: training pictures in the samples' place, as near to the unseen as samples can hope to come"
+#: The same of distances between pictures.
 OF_PICTURES = "to lie near to what was seen is no merit by itself: blurred pictures do, and copies"
 
 
