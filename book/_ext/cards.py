@@ -1,8 +1,8 @@
 """What a page says of itself elsewhere: a description for search engines, and a card where a link to it is shared.
 
 The description is the page's own first paragraph. The card is a picture of 1,200 by 630 pixels, made at each build from
-the page's title and its first figure. No page loads it: only its address stands in the page. (sphinxext-opengraph draws
-cards of text alone.)
+the page's title and its first figure, or the cover. No page loads it: only its address stands in the page.
+(sphinxext-opengraph draws cards of text alone.)
 """
 
 import base64
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import address
 import executed
+import lent
 import says
 from docutils import nodes
 from matplotlib import font_manager
@@ -134,9 +135,10 @@ def _draw(app, exception):
         return
     (Path(app.outdir) / "_static" / "cards").mkdir(exist_ok=True)
     for docname in sorted(app.env.found_docs):
-        figure = first_figure(executed.executed_copy(app, docname)) or Image.open(DEFAULT)
+        _, poster = lent.lent(app, docname)
+        figure = Image.open(io.BytesIO(poster)) if poster else first_figure(executed.executed_copy(app, docname))
         title = TERM.sub("", app.env.titles[docname].astext())
-        drawn = card(title, figure, says.of(app)(BOOK), fonts_of(app))
+        drawn = card(title, figure or Image.open(DEFAULT), says.of(app)(BOOK), fonts_of(app))
         few = drawn.quantize(128, dither=Image.Dither.NONE)  # a third of the bytes
         few.save(Path(app.outdir) / _place(docname), optimize=True)
 

@@ -162,6 +162,7 @@ def _files(folder):
         if file.is_file()
         and file.suffix not in (".ipynb", ".md", ".pyc")
         and file.name != "claims.json"  # which is made from the chapters, and read by none
+        and file.parent.name != "figures"  # likewise
         and not any(part.startswith((".", "_")) for part in file.relative_to(folder).parts[:-1])
     )
 
@@ -188,13 +189,14 @@ def chapters_of(app, docnames):
 
 def _read_again(app, env, added, changed, removed):
     """Names the chapters whose outputs are out of date although their files are not."""
-    shown = getattr(env, "executed_copies", {})
-    chapters = chapters_of(app, env.found_docs - added)
-    return [
-        d
-        for d, path in chapters.items()
-        if d not in shown or shown[d] != _print_of(copy_of(path, key(path))) or not is_fresh(path, key(path))
-    ]
+    return [d for d in chapters_of(app, env.found_docs - added) if is_out_of_date(env, d)]
+
+
+def is_out_of_date(env, docname):
+    """Whether the outputs with which a chapter was last read are not those of the chapter as it stands."""
+    path = Path(env.doc2path(docname))
+    of_key, shown = key(path), getattr(env, "executed_copies", {}).get(docname)
+    return shown is None or shown != _print_of(copy_of(path, of_key)) or not is_fresh(path, of_key)
 
 
 def _print_of(copy):
@@ -219,17 +221,23 @@ def _execute_missing(app, env, docnames):
     env.executed_copies = getattr(env, "executed_copies", {}) | prints
 
 
+def shown_copy(app, docname):
+    """Where the executed copy lies that a chapter's page shows; None for a page without code."""
+    of_key = getattr(app.env, "executed_keys", {}).get(docname)
+    return of_key and copy_of(Path(app.env.doc2path(docname)), of_key)
+
+
 def executed_copy(app, docname):
     """The executed copy that a chapter's page shows, as a dict, in its language; None for a page without code."""
     from genimg.book.zh import notebooks, outputs  # which load torch
 
-    of_key = getattr(app.env, "executed_keys", {}).get(docname)
-    if not of_key:
+    shown = shown_copy(app, docname)
+    if not shown:
         return None
-    path = Path(app.env.doc2path(docname))
-    copy = json.loads(copy_of(path, of_key).read_text("utf-8"))
+    copy = json.loads(shown.read_text("utf-8"))
     if not says.is_chinese(app):
         return outputs.in_english(copy)
+    path = Path(app.env.doc2path(docname))
     chapter, blocks = json.loads(path.read_text("utf-8")), notebooks.read(path.stem, ROOT / "book" / "zh")
     return outputs.in_chinese(copy, chapter, blocks, says.of(app))
 

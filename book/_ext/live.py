@@ -2,11 +2,11 @@
 
 A chapter's `genimg.live.Live` outputs carry a picture, models and settings. An explorer that needs nothing of what the
 chapter computed is named in the metadata of the cell that draws its poster, {"genimg": {"live": kind}}: it is no part
-of the code whose claims are on record. The page shows the picture as a figure like any other, its poster, inside an
-element of class `explorer`; a module brings the element to life when the reader comes near (sphinx-thebe would need a
-server). What the explorers load comes from book/_live, `genimg.system.browser`
-and npm, and lies on the site itself. Where npm does not run the site is built all the same: the posters then stay what
-they are.
+of the code whose claims are on record. One that runs another chapter's model is put in by `lent`. The page shows the
+picture as a figure like any other, its poster, inside an element of class `explorer`; a module brings the element to
+life when the reader comes near (sphinx-thebe would need a server). What the explorers load comes from book/_live,
+`genimg.system.browser` and npm, and lies on the site itself. Where npm does not run the site is built all the same: the
+posters then stay what they are.
 """
 
 import base64
@@ -56,22 +56,25 @@ def file_name(chapter, model, data):
 
 
 def element(chapter, bundle, number, say=words.filled):
-    """The explorer's HTML in the language that `say` speaks, what stands before the poster and what after."""
-    kind = bundle["kind"]
+    """The explorer's HTML in the language that `say` speaks, what stands before the poster and what after.
+
+    A chapter's own explorer stands below its figure. One that is lent begins the page: its poster is below it.
+    """
+    kind, of = bundle["kind"], bundle.get("of", chapter)
     contents = {name: base64.b64decode(data) for name, data in bundle["models"].items()}
-    models = {name: file_name(chapter, name, data) for name, data in contents.items()}
+    models = {name: file_name(of, name, data) for name, data in contents.items()}
     megabytes = round((RUNTIME + sum(map(len, contents.values()))) / 1e6)
     settings = {**bundle["settings"], "models": models, "examples": bundle["examples"]}
     if "latents" in settings:
         settings["latents"] = [[say(name), place] for name, place in settings["latents"]]
+    if "text" in settings:
+        settings["text"] = say(settings["text"])
     as_json = json.dumps(settings, separators=(",", ":")).replace("<", "\\u003c")  # so that no tag can end the script
     label = html.escape(say("Live model: {0}", say(NAMES[kind])))
     before = f'<div class="explorer" data-kind="{kind}" data-megabytes="{megabytes}" id="live-{number}">'
-    after = (
-        f'<div class="stage" role="group" aria-label="{label}"></div>'
-        f'<script type="application/json">{as_json}</script></div>'
-    )
-    return before, after
+    stage = f'<div class="stage" role="group" aria-label="{label}"></div>'
+    after = f'<script type="application/json">{as_json}</script></div>'
+    return (before + stage, after) if "of" in bundle else (before, stage + after)
 
 
 def take_out(notebook):
@@ -89,33 +92,21 @@ def put_named_in(notebook):
             pictures[-1][MIME] = {"kind": kind, "settings": {}, "models": {}, "examples": []}
 
 
-def _bundles(app, docname):
-    """The explorers of a page: those in its executed copy, and those that its cells name."""
-    copy = executed.executed_copy(app, docname)
-    if not copy:
-        return []
-    notebook = json.loads(Path(app.env.doc2path(docname)).read_text("utf-8"))
-    executed.put_in(notebook, copy)
-    put_named_in(notebook)
-    return take_out(notebook)
-
-
 def _mark(app, docname, source):
-    """Puts a mark after each output with a bundle; `_wrap` finds it in the document."""
+    """Puts a mark after each output with a bundle, where `_wrap` finds it, and keeps the bundles until then."""
     if docname not in getattr(app.env, "executed_keys", {}):
         return
     notebook = json.loads(source[0])
     put_named_in(notebook)
     for cell in executed.code_cells(notebook):
         cell["outputs"] = [part for output in cell["outputs"] for part in _marked(output)]
+    app.env.temp_data[MIME] = take_out(notebook)
     source[0] = json.dumps(notebook)
 
 
 def _marked(output):
-    data = output.get("data", {})
-    if MIME not in data:
+    if MIME not in output.get("data", {}):
         return [output]
-    del data[MIME]
     mark = {"output_type": "display_data", "metadata": {}, "data": {"text/html": f"<!-- {MIME} -->"}}
     return [output, mark]
 
@@ -127,7 +118,7 @@ def _wrap(app, doctree):
         return
     docname, say = app.env.docname, says.of(app)
     pictures = list(doctree.findall(lambda node: isinstance(node, nodes.image) or node in marks))
-    for number, (mark, bundle) in enumerate(zip(marks, _bundles(app, docname), strict=True), 1):
+    for number, (mark, bundle) in enumerate(zip(marks, app.env.temp_data[MIME], strict=True), 1):
         picture = pictures[pictures.index(mark) - 1]
         before, after = element(docname.rpartition("/")[2], bundle, number, say)
         parent = picture.parent
@@ -170,7 +161,7 @@ def _ship(app, exception):
     (target / "ort" / module).write_bytes(source.encode())
     (target / "ort" / f"{wasm}.gz").write_bytes(packed)
     for docname in sorted(getattr(app.env, "executed_keys", {})):
-        for bundle in _bundles(app, docname) if docname in app.env.found_docs else ():
+        for bundle in take_out(executed.executed_copy(app, docname)) if docname in app.env.found_docs else ():
             for name, data in bundle["models"].items():
                 data = base64.b64decode(data)
                 (target / "models" / file_name(docname.rpartition("/")[2], name, data)).write_bytes(data)

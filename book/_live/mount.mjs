@@ -1,7 +1,23 @@
 // Brings explorers to life when they come near the window. Until then a page fetches nothing but this file and its words.
-// One that is near from the first has a button instead: nobody who only opens a page pays for a model.
+// One that is near from the first has a button instead: nobody who only opens a page pays for a model. One that begins
+// with what the reader writes has its field from the first, and is wanted when the first letter is written.
 
 import { say } from "./words.mjs";
+
+const settingsOf = (explorer) => JSON.parse(explorer.querySelector("script[type='application/json']").textContent);
+
+/** The field of a sentence, under what it is for. The explorer finds it there and reads what has been written. */
+function addField(stage, text) {
+  stage.innerHTML = `<p class="hint"></p><div class="control sentence"><label></label><input type="text" autocomplete="off" autocapitalize="off" spellcheck="false"></div>`;
+  const [hint, label, field] = ["p", "label", "input"].map((name) => stage.querySelector(name));
+  hint.textContent = say("Write what to draw, in English or Chinese.");
+  label.textContent = say("Sentence");
+  field.id = label.htmlFor = `${stage.parentElement.id}-text`;
+  field.value = text;
+  field.addEventListener("compositionstart", () => (field.dataset.composing = "")); // letters that will be Chinese
+  field.addEventListener("compositionend", () => delete field.dataset.composing);
+  return field;
+}
 
 let first = true;
 const near = new IntersectionObserver(
@@ -18,23 +34,34 @@ const near = new IntersectionObserver(
 );
 
 function offer(explorer) {
+  const stage = explorer.querySelector(".stage");
+  const { text } = settingsOf(explorer);
+  const field = text && addField(stage, text);
   const button = document.createElement("button");
-  button.textContent = say("Bring the figure to life (loads {0} MB)", explorer.dataset.megabytes);
-  button.addEventListener("click", async () => {
+  const label = text ? "Draw this sentence (loads {0} MB)" : "Bring the figure to life (loads {0} MB)";
+  button.textContent = say(label, explorer.dataset.megabytes);
+  const start = async () => {
+    if (button.disabled) return;
     button.disabled = true;
     button.textContent = say("Loading");
     await open(explorer);
     button.remove();
-    explorer.querySelector(".stage :is(input, button)")?.focus();
+  };
+  button.addEventListener("click", async () => {
+    await start();
+    stage.querySelector(":is(input, button)")?.focus();
   });
-  explorer.querySelector(".stage").append(button);
+  field?.addEventListener("input", start);
+  field?.addEventListener("keydown", ({ key }) => key === "Enter" && start());
+  stage.append(button);
   explorer.dataset.state = "offered";
 }
 
 async function open(explorer) {
   const stage = explorer.querySelector(".stage");
   try {
-    const settings = JSON.parse(explorer.querySelector("script[type='application/json']").textContent);
+    const settings = settingsOf(explorer);
+    if (settings.text && !stage.querySelector("input")) addField(stage, settings.text);
     const started = performance.now();
     const [{ mount }, kit, { loadModel }] = await Promise.all([
       import(new URL(`${explorer.dataset.kind}.mjs`, import.meta.url)),
@@ -46,7 +73,7 @@ async function open(explorer) {
     explorer.dataset.state = "live";
   } catch (error) {
     explorer.dataset.state = "failed";
-    stage.textContent = say("The live model could not be started here. The figure above shows the same model.");
+    stage.textContent = say("The live model could not be started here. The figure shows the same model.");
     console.warn(error);
   }
 }

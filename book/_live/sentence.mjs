@@ -26,7 +26,8 @@ export async function mount(stage, settings, kit) {
   let made; // what the large picture is of, once it is finished
 
   // The sentence, as text and word by word.
-  const field = kit.make("input", { type: "text", id: `${stage.parentElement.id}-text`, autocomplete: "off", autocapitalize: "off", spellcheck: "false", value: said.text });
+  const field = stage.querySelector("input"); // where the reader may be writing already
+  if (field.value === settings.text) field.value = said.text;
   const problem = kit.make("p", { class: "problem", id: `${field.id}-problem` });
   field.setAttribute("aria-describedby", problem.id);
   const slots = [
@@ -55,7 +56,7 @@ export async function mount(stage, settings, kit) {
     return { text: written.trim(), numbers, scene, unknown, count };
   }
 
-  /** Reads what is written, says what is not understood, and draws. */
+  /** Reads what is written, says what is not understood, and draws; gives nothing where there is nothing to draw. */
   function take() {
     const read = sentenceOf(field.value);
     const { unknown, count, scene } = read;
@@ -75,13 +76,13 @@ export async function mount(stage, settings, kit) {
     if (problems.length) {
       stage.dataset.problem = problems.join(" ");
       announce(problems.join(" "));
-      return;
+      return undefined;
     }
     delete stage.dataset.problem;
     said = read;
     if (scene) show(scene);
     asked.parentElement.hidden = !scene;
-    draw();
+    return draw();
   }
 
   function show(scene) {
@@ -275,20 +276,17 @@ export async function mount(stage, settings, kit) {
   still.addEventListener("change", obey);
   obey();
 
-  stage.prepend(
-    kit.make("p", { class: "hint" }, say("Write what to draw, in English or Chinese, or choose its words. The noise stays until you ask for another.")),
-    kit.make("div", { class: "control sentence" }, kit.make("label", { for: field.id }, say("Sentence")), field),
+  field.parentElement.after(
     problem,
-    kit.make("div", { class: "slots" }, ...choices),
     kit.make(
       "div",
       { class: "side-by-side" },
       kit.make("div", { class: "views" }, large, kit.make("div", { class: "small" }, kit.make("figure", {}, asked, kit.make("figcaption", {}, say("Asked for"))), kit.make("figure", { hidden: true }, before, beforeSays))),
-      kit.make("div", {}, clock, stepsRow, guidanceRow, kit.make("div", { class: "buttons" }, swap, other, play), legend),
+      kit.make("div", {}, kit.make("p", { class: "hint" }, say("Or choose its words. The noise stays until you ask for another.")), kit.make("div", { class: "slots" }, ...choices), clock, stepsRow, guidanceRow, kit.make("div", { class: "buttons" }, swap, other, play), legend),
     ),
   );
-  show(said.scene);
+  show(whole);
   kit.onTheme(() => drawAsked(whole));
-  await draw();
+  await (("composing" in field.dataset ? undefined : take()) ?? draw());
   return { models: { velocity, decoder: decode }, times: lookBack.times, code: () => Array.from(way.at(-1)), picture: () => Array.from(made.picture) };
 }

@@ -2,9 +2,10 @@
 
 const CHINESE = {
   "Bring the figure to life (loads {0} MB)": "让这幅图活起来（需载入 {0} MB）",
+  "Draw this sentence (loads {0} MB)": "画出这个句子（需载入 {0} MB）",
   Loading: "正在载入",
-  "The live model could not be started here. The figure above shows the same model.":
-    "活的模型在这里无法启动。上面的图显示的是同一个模型。",
+  "The live model could not be started here. The figure shows the same model.":
+    "活的模型在这里无法启动。图中显示的是同一个模型。",
   // interpolation
   "{0} pictures from one end of the walk to the other": "从一端走到另一端的 {0} 幅图像",
   averaged: "平均权重",
@@ -92,8 +93,8 @@ const CHINESE = {
   "Other noise": "换一份噪声",
   "Same noise, other word": "噪声不变，换一个词",
   "From noise to picture": "从噪声到图像",
-  "Write what to draw, in English or Chinese, or choose its words. The noise stays until you ask for another.":
-    "用中文或英文写出要画什么，或者选词。噪声保持不变，直到你要求换一份。",
+  "Write what to draw, in English or Chinese.": "用中文或英文写出要画什么。",
+  "Or choose its words. The noise stays until you ask for another.": "也可以选词。噪声保持不变，直到你要求换一份。",
   // gan-2d
   loss: "损失",
   clusters: "簇",

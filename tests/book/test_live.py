@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from torch import nn
 
 import genimg
 from genimg import gan, live, vae
+from genimg.book.zh import words as zh
 from genimg.data import scenes, sentences
 from genimg.models.model import start_averages
 from genimg.models.words import Words
@@ -25,6 +27,8 @@ import live as extension
 
 onnx = pytest.importorskip("onnx")
 from onnx.reference import ReferenceEvaluator  # noqa: E402
+
+SENTENCE = "a red square left of a blue ring"
 
 
 @pytest.fixture(autouse=True)
@@ -275,6 +279,25 @@ def test_a_cells_metadata_name_an_explorer_for_its_last_picture():
     (bundle,) = extension.take_out(notebook)
     before, _ = extension.element("flow-matching", bundle, 1)
     assert 'data-kind="flow-2d"' in before
+
+
+def test_a_lent_explorer_stands_above_its_poster_and_loads_the_models_of_its_lender(figure):
+    (bundle,) = extension.take_out(
+        notebook_of(live.sentence(small_words(), SENTENCE, torch.randn(2, small_words().code), steps=1))
+    )
+    own, lent = (extension.element("one", one, 1) for one in (bundle, {**bundle, "of": "two"}))
+    stage, script = '<div class="stage"', '<script type="application/json">'
+    assert stage in lent[0] and script in lent[1] and stage in own[1] and script in own[1]
+    names = [re.findall(r'"(?:velocity|decoder)":"([^"]+)"', after) for _, after in (own, lent)]
+    assert [name.replace("one-", "two-") for name in names[0]] == names[1] and len(names[1]) == 2
+
+
+def test_a_sentence_is_said_in_the_language_of_the_page(figure):
+    (bundle,) = extension.take_out(
+        notebook_of(live.sentence(small_words(), SENTENCE, torch.randn(2, small_words().code), steps=1))
+    )
+    _, after = extension.element("words", bundle, 1, say=zh.load())
+    assert '"text":"\\u7ea2\\u8272' in after and SENTENCE not in after
 
 
 def test_settings_cannot_end_their_script(figure):

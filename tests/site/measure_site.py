@@ -63,8 +63,10 @@ def main():
                 before = page.evaluate(BYTES)
                 explorer = page.locator(f".explorer[data-kind='{kind}']")
                 explorer.scroll_into_view_if_needed()
+                if explorer.get_attribute("data-state") == "offered":
+                    explorer.locator("button").click()
                 page.wait_for_function(
-                    "k => document.querySelector(`.explorer[data-kind='${k}']`).dataset.state",
+                    "k => /live|failed/.test(document.querySelector(`.explorer[data-kind='${k}']`).dataset.state)",
                     arg=kind,
                     timeout=120_000,
                 )

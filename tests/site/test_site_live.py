@@ -94,26 +94,108 @@ def test_nothing_is_loaded_before_the_reader_comes_near(visit):  # noqa: F811
     assert not [name for name in loaded if "ort" in name.split("/") or name.endswith((".onnx", "kit.mjs"))]
 
 
-@pytest.mark.parametrize("width", [360, 1440])
-def test_a_model_on_the_first_screen_waits_to_be_asked(visit, width):  # noqa: F811
-    page = visit("book/index.html", width)
-    explorer = page.locator(".explorer").first
-    assert explorer.get_attribute("data-state") in (("offered",) if width > 600 else ("offered", None))
-    assert not [url for url in fetched(page) if url.endswith((".onnx", ".wasm.gz", "kit.mjs"))]
-    button = explorer.get_by_role("button", name="Bring the figure to life")
-    if width > 600:
-        assert button.bounding_box()["y"] + button.bounding_box()["height"] <= 900, "below the first screen"
-    explorer.scroll_into_view_if_needed()
-    if explorer.get_attribute("data-state") == "offered":
-        button.click()
-    page.wait_for_function("document.querySelector('.explorer').dataset.state == 'live'", timeout=60_000)
-    assert explorer.get_by_role("slider").first.is_visible()
-    assert explorer.get_by_role("button", name="Bring the figure to life").count() == 0
-    size = page.evaluate(
+def bytes_of_models(page):
+    """Megabytes that explorers have loaded."""
+    sizes = (
         "performance.getEntriesByType('resource').filter(e => e.name.includes('/live/')).map(e => e.encodedBodySize)"
     )
-    assert round(sum(size) / 1e6) == 4  # as the button says
+    return round(sum(page.evaluate(sizes)) / 1e6)
+
+
+def waiting(page):
+    """The explorer on the first screen, as long as nobody has asked for it."""
+    explorer = page.locator(".explorer").first
+    assert explorer.get_attribute("data-state") == "offered"
+    assert not [url for url in fetched(page) if url.endswith((".onnx", ".wasm.gz", "kit.mjs", "sentence.mjs"))]
+    return explorer
+
+
+@pytest.mark.parametrize("edition", ["", "zh/"])
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 800)])
+def test_the_first_screen_has_a_field_and_pictures_and_loads_nothing(visit, width, height, edition):  # noqa: F811
+    page = visit(f"{edition}book/index.html", width)
+    page.set_viewport_size({"width": width, "height": height})
+    explorer = waiting(page)
+    boxes = [explorer.locator(part).bounding_box() for part in ("input", "button", "img")]
+    assert boxes == sorted(boxes, key=lambda box: box["y"])
+    assert all(box["y"] + box["height"] <= height for box in boxes), "below the first screen"
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     assert not visit.problems
+
+
+def test_the_model_on_the_first_screen_comes_when_asked(visit):  # noqa: F811
+    page = visit("book/index.html")
+    explorer = waiting(page)
+    explorer.get_by_role("button", name="Draw this sentence (loads 5 MB)").click()
+    page.wait_for_function("document.querySelector('.explorer').dataset.state == 'live'", timeout=120_000)
+    field = explorer.get_by_role("textbox", name="Sentence")
+    finished(page, field.input_value(), 1)
+    assert field.evaluate("e => e === document.activeElement") and explorer.get_by_label("Guidance").is_visible()
+    assert explorer.get_by_role("button", name="Draw this sentence").count() == 0
+    assert bytes_of_models(page) == 5 and not visit.problems  # as the button says
+
+
+@pytest.mark.parametrize("edition", ["", "zh/"])
+def test_whoever_writes_before_the_model_is_there_gets_that_picture(visit, edition):  # noqa: F811
+    """The first letter asks for the model; what is written meanwhile stays, with the focus, and is drawn."""
+    page = visit(f"{edition}book/index.html")
+    explorer, text = waiting(page), "a green triangle above a blue ring"
+    field = explorer.get_by_role("textbox")
+    place = field.bounding_box()
+    field.focus()
+    page.keyboard.press("Control+A")
+    page.keyboard.type(text)
+    page.wait_for_function("document.querySelector('.explorer').dataset.state == 'live'", timeout=120_000)
+    finished(page, text, 1)
+    assert field.input_value() == text and field.evaluate("e => e === document.activeElement")
+    assert field.bounding_box() == place, "the field has moved under the reader's hands"
+    assert explorer.locator("canvas").first.bounding_box()["y"] < 450
+    assert not visit.problems
+
+
+def test_letters_on_their_way_to_chinese_are_not_read_when_the_model_comes(visit):  # noqa: F811
+    page = visit("zh/book/index.html")
+    explorer = waiting(page)
+    field = explorer.get_by_role("textbox")
+    first = field.input_value()
+    field.evaluate(
+        """e => { e.dispatchEvent(new CompositionEvent("compositionstart")); e.value = "lü'se";
+                  e.dispatchEvent(new InputEvent("input", { isComposing: true })); }"""
+    )
+    page.wait_for_function("document.querySelector('.explorer').dataset.state == 'live'", timeout=120_000)
+    finished(page, first)
+    assert not explorer.locator(".problem").inner_text() and field.input_value() == "lü'se"
+    field.evaluate(
+        """e => { e.value = "绿色方块在蓝色圆环的左边"; e.dispatchEvent(new CompositionEvent("compositionend")); }"""
+    )
+    finished(page, "绿色方块在蓝色圆环的左边")
+
+
+def test_a_borrowed_model_is_that_of_its_chapter_and_lies_there_once():
+    """The words of an explorer's own page: models and noises are the same, and so are the files."""
+    settings = re.compile(r'data-kind="sentence".*?json">(.*?)</script>', re.DOTALL)
+    pages = ("book/words.html", "book/index.html", "zh/book/index.html")
+    given = [json.loads(settings.search((SITE / page).read_text("utf-8"))[1]) for page in pages]
+    assert given[0]["models"] == given[1]["models"] == given[2]["models"]
+    assert given[0]["noise"] == given[1]["noise"]
+    files = [path.name for path in (SITE / "_static/live/models").iterdir()]
+    kept = [name for name in files if name.partition("-")[2].startswith(("velocity", "decoder"))]
+    assert set(given[0]["models"].values()) <= set(kept) and not [name for name in kept if name.startswith("index-")]
+    link = re.search(r'<em>[^<]*(?:<(?!/em>)[^<]*)*href="words.html"', (SITE / "book/index.html").read_text("utf-8"))
+    assert link, "the page does not say whose model it is"
+
+
+def test_a_figure_that_is_near_from_the_first_waits_to_be_asked(visit):  # noqa: F811
+    page = visit("book/index.html")
+    page.set_viewport_size({"width": 1440, "height": 3000})
+    page.reload(wait_until="networkidle")
+    waiting(page)
+    explorer = page.locator(".explorer[data-kind='interpolation']")
+    explorer.get_by_role("button", name="Bring the figure to life (loads 4 MB)").click()
+    page.wait_for_function("e => e.dataset.state === 'live'", arg=explorer.element_handle(), timeout=120_000)
+    assert explorer.get_by_role("slider").first.is_visible()
+    assert explorer.get_by_role("button", name="Bring the figure to life").count() == 0
+    assert bytes_of_models(page) == 4 and not visit.problems
 
 
 def test_pages_without_explorers_load_no_module():

@@ -133,7 +133,8 @@ def test_explorers_speak_chinese(visit):  # noqa: F811
     explorer = opened.locator(".explorer").first
     if not opened.evaluate("!!document.querySelector('script[src*=\"live/mount\"]')"):
         pytest.skip("the site has no live models")
-    explorer.get_by_role("button", name="让这幅图活起来").click()
+    assert explorer.get_by_role("textbox", name="句子").input_value() == "红色方块在蓝色圆环的左边"
+    explorer.get_by_role("button", name="画出这个句子").click()
     opened.wait_for_function("document.querySelector('.explorer').dataset.state === 'live'", timeout=120_000)
-    assert explorer.get_by_role("checkbox", name="平均权重").is_checked()
+    assert "绿色" in explorer.get_by_label("第一个颜色").inner_text()
     assert not SENTENCE.findall(explorer.inner_text()) and not visit.problems
