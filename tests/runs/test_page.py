@@ -138,7 +138,7 @@ def test_the_model_alone_is_told_the_class(name, trained, tmp_path, capsys):
     about = {entry.key: entry.value for entry in proto.metadata_props}
     assert json.loads(about["classes"]) == list(recipe.class_names)
     assert f"label: {about['label']}" in said and f"from 0, {recipe.class_names[0]}, to" in about["label"]
-    labels = [0, 2, 1] if name == "gan-of-digits" else [0, 2, None]
+    labels = [0, 2, 1] if name in ("gan-of-digits", "vae-of-digits") else [0, 2, None]
     z = model.noise(3, torch.Generator().manual_seed(5))
     numbers = np.array([model.classes if label is None else label for label in labels], "float32")
     if recipe.family == "flow":
@@ -380,7 +380,7 @@ def test_the_browser_draws_what_torch_draws(family, visit, trained):
         "async z => Array.from(await document.documentElement.api.draw(Float32Array.from(z)))", z.flatten().tolist()
     )
     options = {"steps": shown.STEPS} if "velocity" in page.evaluate(NETWORKS) else {}
-    options |= {"labels": 0} if family == "gan-of-digits" else {}
+    options |= {"labels": 0} if family in ("gan-of-digits", "vae-of-digits") else {}
     expected = model.sample(z=z, **options).flatten().numpy()
     assert np.abs(np.clip(found, -1, 1) - expected).max() < 4 / 255
     assert not visit.problems
