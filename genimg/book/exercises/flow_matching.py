@@ -161,3 +161,25 @@ def matched_pairs(
     if s_matched >= 0.3 * s_independent:
         return "the function is right; S falls further than that: was the network trained on the matched pairs"
     return None
+
+
+@exercise("6.6", "a function (x (N, D), t, r, m (D,), sigma) -> average velocities from t to r, (N, D)")
+def over_a_span(average: Callable[..., Tensor]) -> str | None:
+    x, m, sigma = _noise(20, 3), torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64), 0.4
+    for t, r in ((0.2, 0.7), (0.0, 1.0)):
+        s, s_r = (math.hypot(1 - at, at * sigma) for at in (t, r))
+        end = r * m + s_r / s * (x - t * m)
+        found = torch.as_tensor(average(x.clone(), t, r, m.clone(), sigma)).double()
+        if found.shape != x.shape:
+            return f"for 20 points in 3 dimensions it returns the shape {tuple(found.shape)}"
+        if same(found, end):
+            return "that is where the path stands at r; the average velocity is how far it came, over the time it took"
+        if same(found, end - x) and r - t < 1:
+            return f"that is how far the path came from t = {t:g} to r = {r:g}, and not yet divided by the time"
+        if same(found, m + (t * sigma**2 - (1 - t)) / s**2 * (x - t * m)):
+            return "that is the velocity (6.7) at the time t, and the path bends"
+        if same(found, (r * m + s_r * x - x) / (r - t)) and t > 0:
+            return "x is where the path stands at t, and not its noise, which is (x - t m) / s_t"
+        if not same(found, (end - x) / (r - t)):
+            return f"from t = {t:g} to r = {r:g} it does not lead to where the path stands at r"
+    return None

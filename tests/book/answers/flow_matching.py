@@ -101,6 +101,32 @@ def as_given(x_0, x_1):
     return x_0, x_1
 
 
+def _over_a_span(x, t, r, m, sigma):
+    """Where the path from x stands at r."""
+    at_t, at_r = math.hypot(1 - t, t * sigma), math.hypot(1 - r, r * sigma)
+    return r * m + at_r / at_t * (x - t * m)
+
+
+def average(x, t, r, m, sigma):
+    return (_over_a_span(x, t, r, m, sigma) - x) / (r - t)
+
+
+def moved(x, t, r, m, sigma):
+    return _over_a_span(x, t, r, m, sigma) - x
+
+
+def at_once(x, t, r, m, sigma):
+    return m + (t * sigma**2 - (1 - t)) / ((1 - t) ** 2 + (t * sigma) ** 2) * (x - t * m)
+
+
+def from_noise(x, t, r, m, sigma):
+    return (r * m + math.hypot(1 - r, r * sigma) * x - x) / (r - t)
+
+
+def backwards(x, t, r, m, sigma):
+    return -average(x, t, r, m, sigma)
+
+
 GENERATOR = torch.Generator().manual_seed(0)
 EXACT = torch.randn(400, generator=GENERATOR)
 GUESSES = EXACT + torch.randn(8, 400, generator=GENERATOR)
@@ -127,4 +153,5 @@ ANSWERS = {
         (match, 0.1, 1.0),
         [(f, 0.1, 1.0) for f in (not_squared, nearest, other_order, as_given)] + [(match, 1.0, 0.1), (match, 0.9, 1.0)],
     ),
+    "6.6": ((average,), [(f,) for f in (_over_a_span, moved, at_once, from_noise, backwards)]),
 }
