@@ -227,8 +227,7 @@ def _draws(step: int, steps: int, save_every: int) -> bool:
 
 
 def _tell_time(progress: Progress, training: Training, recipe: Recipe, save_every: int, seconds: float) -> None:
-    """After some steps of so many seconds each: what all of them will take, where that is worth a line, and what a run
-    on record came to, where pictures of a folder are held out to compare with."""
+    """After steps of so many seconds: what all will take; of a folder also what a run on record came to."""
     left = training.steps - training.step
     if left * seconds > 30:
         grid = next(n for n in range(training.step, training.steps + 1) if _draws(n, training.steps, save_every))
