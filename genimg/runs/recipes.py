@@ -21,9 +21,10 @@ FAMILIES = ("gan", "vae", "flow", "latent")
 DEFAULT = "latent"
 #: Family -> settings that the others do not have.
 OWN = {
-    "gan": ("norm", "loss", "r1", "diff_augment"), "vae": ("beta", "sigma"),
+    "gan": ("norm", "loss", "r1", "diff_augment"),
+    "vae": ("beta", "sigma"),
     "latent": ("beta", "captions", "vocabulary"),
-}  # fmt: skip
+}
 #: Fields that are found out and never set.
 FOUND = ("class_names", "words", "length", "fingerprint", "labels", "begun_from")
 #: Fields that hold several words.
@@ -59,14 +60,12 @@ class Recipe:
         sigma: of a VAE: "optimal" or a positive number.
         mirror: show pictures mirrored half of the time.
         background, fit, skip_bad, white: of a folder, see `folder.load`.
-        classes: what gives the pictures labels, of which a model learns to draw one that is asked for: "folder" takes
-            the subfolders' names, of a built-in source its own labels; else the path of a table, see
-            `labels.labels_of`.
+        classes: what gives the pictures labels, of which one can be asked for: "folder" takes the subfolders' names, of
+            a built-in source its own labels; else the path of a table, see `labels.labels_of`.
         class_names: the names of the classes.
         captions: what gives the pictures sentences, by which "latent" is told what to draw: "names" takes the files'
             names, else the path of a table, see `captions.captions_of`.
-        vocabulary: words of the captions that are kept at most; None takes `captions.MOST`.
-        words, length: of the vocabulary, see `captions.Vocabulary`.
+        vocabulary: words that are kept at most; None takes `captions.MOST`. words, length: see `captions.Vocabulary`.
         fingerprint, labels: of the pictures and of their labels or sentences, so that a run never goes on with others.
         begun_from: folder of the run whose weights it started from; empty for none.
     """
