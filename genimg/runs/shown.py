@@ -127,7 +127,10 @@ def directions(model: Model, network: Network) -> Tensor:
         z = model.noise_for(64, 1).cpu()  # other noise than the example's, which would stand out
         with torch.no_grad():
             ends = carry(network.parts["velocity"][0], z.unflatten(1, network.places) if z.ndim == 2 else z, STEPS)
-            x = network.parts["picture"][0](ends) if "picture" in network.parts else ends
+            if "picture" in network.parts:
+                x = network.parts["picture"][0](ends)
+            else:
+                x = ends = ends.clamp(-1, 1)
         scores, _, _ = torch.linalg.svd((x - x.mean(0)).flatten(1).float(), full_matrices=False)  # (64, 64)
         axes = torch.linalg.qr((ends - ends.mean(0)).flatten(1).T @ scores[:, :DIRECTIONS])[0].T
         return axes.unflatten(1, z.shape[1:]).contiguous()
