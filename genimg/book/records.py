@@ -22,7 +22,7 @@ from genimg.book.chapter import commit
 from genimg.system import files
 from genimg.system.device import device_name, precision_name
 from genimg.system.errors import RunError
-from genimg.system.notebook import WIDTH
+from genimg.system.notebook import WIDTH, folded
 
 #: Variant -> list of scores, one a seed; a score is a dict of numbers, or of what else JSON knows.
 Results = dict[str, list[dict[str, Any]]]
@@ -258,7 +258,7 @@ def _tell_command(name: str, command: str | None) -> None:
 def _print_stamp(title: str, record: dict[str, Any]) -> None:
     stamp = record["stamp"]
     print(
-        f"Record {title}, made by\n  {record['command']}\n"
+        f"{folded(f'Record {title}, made by')}\n  {record['command']}\n"
         f"on {stamp['device']} ({stamp['precision']}, {stamp['threads']} thread(s)) in {stamp['seconds']:,} s, "
         f"{stamp['date']},\nwith commit {stamp['commit']}, torch {stamp['torch']}, Python {stamp['python']}"
     )
