@@ -199,6 +199,21 @@ def test_a_flows_directions_are_what_its_pictures_differ_in(trained):
     assert (spread.diff() <= 1e-5).all() and spread[0] > 3 * x.var(0).mean()
 
 
+def test_a_latent_flows_directions_change_pictures_more_than_others(trained):
+    model, recipe = runs.load(trained / "latent")
+    axes = shown.directions(model, shown.network_of(model, recipe))
+    assert torch.allclose(axes @ axes.T, torch.eye(shown.DIRECTIONS), atol=1e-4)
+    z = model.noise(8, torch.Generator().manual_seed(3))
+
+    def change(direction):
+        middle = z - (z @ direction)[:, None] * direction
+        ends = (model.sample(z=middle + by * direction, steps=shown.STEPS) for by in (-2, 2))
+        return torch.sub(*ends).square().sum().item()
+
+    others = torch.randn(3, axes.shape[1], generator=torch.Generator().manual_seed(4))
+    assert min(map(change, axes)) > 2 * max(map(change, others / others.norm(dim=1, keepdim=True)))
+
+
 # What is told.
 
 
