@@ -96,7 +96,9 @@ def test_grids_have_a_row_of_each_class(family, trained, tmp_path, capsys):
     assert [np.argmin([abs(row - other) for other in LEVELS.values()]) for row in levels(tmp_path / "rows.png")] == [
         0, 1, 2,
     ]  # fmt: skip
-    assert kept.rows_of(100).unique().tolist() == list(range(64)) and len(kept.rows_of(3, 5)) == 40
+    assert kept.rows_of(torch.arange(100)).unique().tolist() == list(range(64))
+    assert len(kept.rows_of(torch.arange(3), 5)) == 40
+    assert kept.rows_of(torch.arange(3), 2, 7).tolist() == [0, 0, 1, 1, 2, 2, 0]
 
 
 def test_what_cannot_be_drawn_is_said(trained, tmp_path, capsys):
