@@ -12,7 +12,7 @@ from genimg.system import files
 from genimg.system.device import peak_memory_gb
 from genimg.system.progress import duration
 
-#: Folders of the race on real pictures, which is on record: of a checkout, and of an installed package.
+#: Folders that hold the record of the race on real pictures, of a checkout and of an installed package.
 RECORDS = (Path(__file__).parents[2] / "book" / "records", Path(__file__).parents[1] / "recorded")
 
 
