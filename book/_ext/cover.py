@@ -28,7 +28,7 @@ SENTENCES = (
     "a red triangle left of a green ring",
 )
 #: Of the flow's way, the share that is done in each row, from top to bottom.
-SHARES = (0.0, 0.6, 1.0)
+SHARES = (0.0, 0.3, 1.0)
 GAP, ZOOM = 2, 6  # between pictures, in their pixels; and how large these are drawn
 
 

@@ -29,7 +29,8 @@ def test_articles_hold_no_violation(visit, axe, path, width, scheme):  # noqa: F
         explorer.scroll_into_view_if_needed()
         if explorer.get_attribute("data-state") == "offered":
             explorer.locator("button").click()
-        page.wait_for_function("e => ['live', 'failed'].includes(e.dataset.state)", arg=explorer.element_handle())
+        ended = "e => ['live', 'failed'].includes(e.dataset.state)"
+        page.wait_for_function(ended, arg=explorer.element_handle(), timeout=120_000)
     page.eval_on_selector_all("article details", "all => all.forEach(e => { e.open = true; })")  # what is folded, too
     # What opens fades in; half-way, its letters are paler than they will be.
     page.evaluate("Promise.all(document.getAnimations().map(one => one.finished.catch(() => {})))")
