@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 
 import address
+import cover
 import executed
 import lent
 import says
@@ -24,7 +25,6 @@ from genimg.book.zh import figures, words
 WIDTH, HEIGHT, MARGIN = 1200, 630, 60  # pixels; the size that sharing sites ask for
 LONGEST = 300  # characters of a description
 BOOK = "Images from Noise"
-DEFAULT = executed.ROOT / "book" / "figures" / "from-noise.png"
 TERM = re.compile(r"\s*(?:\([^()]*[\u4e00-\u9fff][^()]*\)|（[^（）]*）)")  # of a title: its term in the other language
 WORD = re.compile(r"[\u3000-\u9fff\uff00-\uffef]|[^\s\u3000-\u9fff\uff00-\uffef]+\s?")  # Chinese breaks at every letter
 
@@ -138,7 +138,7 @@ def _draw(app, exception):
         _, poster = lent.lent(app, docname)
         figure = Image.open(io.BytesIO(poster)) if poster else first_figure(executed.executed_copy(app, docname))
         title = TERM.sub("", app.env.titles[docname].astext())
-        drawn = card(title, figure or Image.open(DEFAULT), says.of(app)(BOOK), fonts_of(app))
+        drawn = card(title, figure or Image.open(cover.FILE), says.of(app)(BOOK), fonts_of(app))
         few = drawn.quantize(128, dither=Image.Dither.NONE)  # a third of the bytes
         few.save(Path(app.outdir) / _place(docname), optimize=True)
 

@@ -1,4 +1,4 @@
-"""The cover: drawn from what a chapter has exported; and the place on the first page at which it stands."""
+"""The cover: what README shows was drawn by a model that heard its sentences, and is drawn from a chapter's bundle."""
 
 import io
 import json
@@ -18,6 +18,7 @@ from test_live import small_words
 from genimg import live
 from genimg.book.zh import words
 from genimg.data import scenes, sentences
+from genimg.measure import scene_oracle
 
 pytest.importorskip("onnx")
 EVERY = scenes.all_words(same=True)
@@ -47,6 +48,26 @@ def bundle(monkeypatch):
     made = live.sentence(small_words(), cover.SENTENCES[0], z, steps=5, guidance=1.5)
     plt.close("all")
     return made._repr_mimebundle_()[0][live.MIME]
+
+
+def test_the_cover_of_readme_obeys_its_sentences():
+    """Every word of all six, by the oracle; of other sentences, and half-way, it does not hold."""
+    rows = cells_of(cover.FILE)
+    assert scene_oracle.obedience(rows[-1], SAID)["all"] == 1
+    assert scene_oracle.obedience(rows[-1].roll(1, 0), SAID)["all"] == 0
+    assert scene_oracle.obedience(rows[0], SAID)["all"] == 0
+
+
+def test_it_was_drawn_for_the_sentences_that_stand_here_and_under_it():
+    assert Image.open(cover.FILE).text["sentences"].splitlines() == list(cover.SENTENCES)
+    table = words.load()
+    told = {"README.md": cover.SENTENCES, "README.zh.md": [table(text) for text in cover.SENTENCES]}
+    assert told["README.zh.md"] == sentences.say_all(SAID, "zh")
+    for name, texts in told.items():
+        readme = (ROOT / name).read_text("utf-8")
+        caption = re.search(r"!\[[^]]+\]\(book/figures/cover\.png\)\n\n\*(.+)\*\n", readme)[1]
+        places = [caption.index(text) for text in texts]
+        assert places == sorted(places)
 
 
 def test_the_sentences_use_every_word_and_some_were_never_shown():
