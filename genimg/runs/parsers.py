@@ -41,6 +41,7 @@ what to change first:
 what to change first:
   redrawn pictures are blurred                         more --steps, a larger --z-dim, or a lower --beta
   samples are lumps                                    more --steps
+  captions make no difference                          more --steps: words are learned after outlines and colours
   copies of the folder's pictures                      more pictures, --mirror, fewer --steps
   too slow, or out of memory                           a smaller --width, then --batch, then --size
 """),
