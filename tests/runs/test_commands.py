@@ -117,6 +117,9 @@ def test_the_default_is_only_put_where_a_family_is_missing(capsys):
 
 
 VALUES = {"norm": "group", "loss": "hinge", "r1": 5.0, "diff_augment": ("cutout",), "beta": 2.0, "sigma": 0.5}
+VALUES |= {"captions": "names", "vocabulary": 5}
+#: Setting -> what it cannot be made without.
+WITH = {"vocabulary": {"captions": "names"}}
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -125,7 +128,7 @@ def test_a_recipe_with_settings_of_another_family_is_refused(family):
         for name in names:
             recipe = dataclasses.replace(Recipe(family, "digits", size=8), **{name: VALUES[name]})
             if name in OWN.get(family, ()):
-                recipe.complete()
+                dataclasses.replace(recipe, **WITH.get(name, {})).complete()
             else:
                 with pytest.raises(RunError, match=f"--{name.replace('_', '-')} .* {family} has no such setting"):
                     recipe.complete()
