@@ -139,7 +139,7 @@ def _draw(app, exception):
         figure = Image.open(io.BytesIO(poster)) if poster else first_figure(executed.executed_copy(app, docname))
         title = TERM.sub("", app.env.titles[docname].astext())
         drawn = card(title, figure or Image.open(cover.FILE), says.of(app)(BOOK), fonts_of(app))
-        few = drawn.quantize(128, kmeans=1, dither=Image.Dither.NONE)  # a third of the bytes; colours stay what they are
+        few = drawn.quantize(128, kmeans=1, dither=Image.Dither.NONE)  # a third of the bytes, the same colours
         few.save(Path(app.outdir) / _place(docname), optimize=True)
 
 
