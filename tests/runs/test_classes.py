@@ -122,7 +122,7 @@ def test_what_cannot_be_drawn_is_said(trained, tmp_path, capsys):
 @pytest.mark.parametrize("family", ["gan", "vae"])
 def test_what_a_page_draws_is_of_the_class_asked_for(family, trained):
     model, recipe = run.load(trained(family))
-    z = run.noise(model, 4, 0)
+    z = model.noise_for(4, 0)
     every = shown.network_of(model, recipe)
     assert every.classes == ("dark", "light", "middle")
     for label in range(3):

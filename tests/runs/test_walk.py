@@ -77,7 +77,7 @@ def test_a_walk_is_one_moving_picture(ending, run, tmp_path, capsys):
     assert main(line) == 0
     assert capsys.readouterr().out.strip() == str(out)
     model, _ = runs.load(run)
-    z = torch.cat(list(walk.through(runs.noise(model, 3, 2), 10)))
+    z = torch.cat(list(walk.through(model.noise_for(3, 2), 10)))
     expected = to_bytes(model.sample(z=z)).repeat_interleave(4, 2).repeat_interleave(4, 3)
     expected = expected.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).numpy()
     found = frames(out)
