@@ -19,7 +19,7 @@ from genimg.models.gan import GAN
 from genimg.system.device import seed_everything
 from genimg.training.loop import Training
 
-#: uint8 (N, 3, S, S) -> what a distance is computed from: features (N, d), of the pyramid what `pyramid` says.
+#: Pictures, uint8 (N, 3, S, S), to what a distance is computed from, features (N, d) or what `pyramid` gives.
 Points = Callable[[Tensor], Tensor]
 
 
