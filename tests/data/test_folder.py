@@ -395,7 +395,7 @@ def test_folders(row, tmp_path):
 @pytest.mark.parametrize(
     ("source", "options", "says"),
     [
-        (None, {}, "source None"),
+        (None, {}, "NoneType is no source of pictures: pass a folder"),
         ("", {}, "neither a folder"),
         ("~nobody-of-that-name/pictures", {}, "neither a folder"),
         ("x" * 5000, {}, "neither a folder"),
