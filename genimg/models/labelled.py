@@ -25,21 +25,26 @@ from genimg.models.vae import VAE, Decoder, Encoder
 LENGTH = 32
 
 
-class LabelledGenerator(Generator):
-    """z (N, z_dim), labels (N,) or (1,) -> picture (N, channels, height, width) in [-1, 1].
+class BesideNoise(nn.Module):
+    """Gives a network of noise the class beside it. Stands before a generator or a decoder.
 
     Args:
         classes: how many labels there are.
-        size, channels, z_dim, options: see `gan.Generator`.
+        size, channels, z_dim, options: of the network behind it.
     """
 
-    def __init__(self, classes: int, size: Size = 16, channels: int = 1, z_dim: int = 32, **options: Any) -> None:
+    def __init__(self, classes: int, size: Size, channels: int, z_dim: int, **options: Any) -> None:
         super().__init__(size, channels, z_dim + LENGTH, **options)
         self.z_dim = z_dim
         self.label = nn.Embedding(classes, LENGTH)
 
-    def forward(self, z: Tensor, labels: Tensor) -> Tensor:  # type: ignore[override]
-        return super().forward(torch.cat([z, self.label(labels).expand(z.shape[0], -1)], 1))
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        out: Tensor = super().forward(torch.cat([z, self.label(labels).expand(z.shape[0], -1)], 1))
+        return out
+
+
+class LabelledGenerator(BesideNoise, Generator):  # type: ignore[misc]
+    """z (N, z_dim), labels (N,) or (1,) -> picture (N, channels, height, width) in [-1, 1]."""
 
 
 class LabelledDiscriminator(Discriminator):
@@ -161,21 +166,8 @@ class LabelledEncoder(Encoder):
         return self.from_first(self.first(x) + self.label(labels)[:, :, None, None])  # (N, C, s, s) + (N, C, 1, 1)
 
 
-class LabelledDecoder(Decoder):
-    """z (N, z_dim), labels (N,) or (1,) -> mean of p(x | z, y) before it is squashed, (N, channels, height, width).
-
-    Args:
-        classes: how many labels there are.
-        size, channels, z_dim, options: see `vae.Decoder`.
-    """
-
-    def __init__(self, classes: int, size: Size = 16, channels: int = 1, z_dim: int = 16, **options: Any) -> None:
-        super().__init__(size, channels, z_dim + LENGTH, **options)
-        self.z_dim = z_dim
-        self.label = nn.Embedding(classes, LENGTH)
-
-    def forward(self, z: Tensor, labels: Tensor) -> Tensor:  # type: ignore[override]
-        return super().forward(torch.cat([z, self.label(labels).expand(z.shape[0], -1)], 1))
+class LabelledDecoder(BesideNoise, Decoder):  # type: ignore[misc]
+    """z (N, z_dim), labels (N,) or (1,) -> mean of p(x | z, y) before it is squashed, (N, channels, height, width)."""
 
 
 class LabelledVAE(Labelled, VAE):
