@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,6 +88,8 @@ def setup(seed: int = 0, minutes: float | None = None, memory_gb: float | None =
         raise ValueError(f"GENIMG_SCALE is {scale!r}; it may be cpu or gpu, or unset to let the device decide")
     precision = precision_name(device)
     seed_everything(seed)
+    # torch.func.jvp, the first time: torch's own use of what it deprecates, and nothing that a chapter could change.
+    warnings.filterwarnings("ignore", "`torch.jit.script` is deprecated", FutureWarning)
     _current = Run(device, scale, seed, minutes, memory_gb)
     if "matplotlib" in sys.modules or in_notebook():
         from genimg import plots

@@ -34,7 +34,7 @@ class Measure:
     """
 
     points: Points
-    distance: Callable[[Tensor, Tensor], float] = metrics.frechet_distance
+    distance: Callable[[Tensor, Tensor], float]
     about: dict[str, float] | None = None
 
 
@@ -45,7 +45,7 @@ def small_gan(size: int) -> GAN:
 
 def gabor_bank(learn: Images, seconds: float, seed: int, device: torch.device) -> Measure:
     """The features of the package for any pictures."""
-    return Measure(features.load(features.ANY))
+    return Measure(features.load(features.ANY), metrics.frechet_distance)
 
 
 class Convolutions(nn.Module):
@@ -78,7 +78,7 @@ def in_maps(maps: Callable[[Tensor], list[Tensor]], learn: Images, device: torch
 
     scale = pooled(learn.pixels[:1000]).std(0)
     scale = scale.clamp(min=scale.mean().item() / 10)
-    return Measure(lambda pixels: pooled(pixels) / scale, about=about)
+    return Measure(lambda pixels: pooled(pixels) / scale, metrics.frechet_distance, about)
 
 
 def random_convolutions(learn: Images, seconds: float, seed: int, device: torch.device) -> Measure:

@@ -123,7 +123,7 @@ class Latent(Model):
         velocity: nn.Module | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
-        height, wide = sides(size)
+        height, wide = sides(checked(size))
         places = places_of(size, side)
         halvings = (height // places[0]).bit_length() - 1
         patch = 2 if halvings > 1 else 1

@@ -65,6 +65,10 @@ def test_each_fault_is_one_and_grows(tried):
         assert {whole[tuple(each.flatten().tolist())] for each in one} == set(range(missing, 6))
 
 
+def measured_by(points):
+    return candidates.Measure(points, metrics.frechet_distance)
+
+
 def test_right_needs_a_rise_and_room_above_the_floor():
     assert table.right(1.0, 0.1, [1.3, 2.0, 3.0])
     assert not table.right(1.0, 0.1, [1.1, 2.0, 3.0])
@@ -84,11 +88,11 @@ def test_a_good_candidate_is_called_right_and_planted_ones_wrong():
     def colours(pixels):
         return to_floats(pixels).mean((2, 3))
 
-    assert table.judged(candidates.Measure(constant), of)["right"] == 0
-    assert table.judged(candidates.Measure(shuffled), of)["right"] <= 2
-    plain = table.judged(candidates.Measure(colours), of)
+    assert table.judged(measured_by(constant), of)["right"] == 0
+    assert table.judged(measured_by(shuffled), of)["right"] <= 2
+    plain = table.judged(measured_by(colours), of)
     assert plain["tint, right"] == 1 and plain["blur, right"] == 0
-    bank = table.judged(candidates.Measure(features.load(features.ANY)), of)
+    bank = table.judged(measured_by(features.load(features.ANY)), of)
     assert bank["blur, right"] == bank["noise, right"] == bank["tint, right"] == 1
     assert bank["controls, distances"][0] > 10 > 1 + 5 * bank["spread"]
     assert bank["blur, excess"] == pytest.approx((bank["blur, distances"][0] - 1) / bank["spread"])
@@ -96,12 +100,12 @@ def test_a_good_candidate_is_called_right_and_planted_ones_wrong():
 
 def test_agreement_is_of_ranks(tried):
     of = tried[faults.SHAPES]
-    measure = candidates.Measure(features.load(features.ANY))
+    measure = measured_by(features.load(features.ANY))
     x, random = of.draw(0), torch.randn(of.draw(0).shape, generator=torch.Generator().manual_seed(0))
     models = [(to_bytes(x + much * random), much) for much in (0.1, 0.3, 0.9)]
     assert table.agreement(measure, of, models) == pytest.approx(1)
     assert table.agreement(measure, of, [(x, -error) for x, error in models]) == pytest.approx(-1)
-    assert table.agreement(candidates.Measure(lambda x: torch.ones(len(x), 2)), of, models) == 0
+    assert table.agreement(measured_by(lambda x: torch.ones(len(x), 2)), of, models) == 0
 
 
 def test_the_oracle_is_not_taken_in_by_an_empty_picture(tried):

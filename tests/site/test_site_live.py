@@ -6,7 +6,7 @@ import re
 import live  # of book/_ext, as conftest.py arranges
 import numpy as np
 import pytest
-from test_site import SITE, address, browser, visit  # noqa: F401
+from test_site import SITE, WIDTHS, address, browser, visit  # noqa: F401
 
 said = []
 if not (SITE / "_static" / "live").exists() and live.install(said.append) is None:
@@ -85,6 +85,19 @@ def test_posters_show_without_javascript(browser, address, kind):  # noqa: F811
     assert poster.is_visible() and poster.bounding_box()["width"] > 200
     assert explorer.locator(".stage").bounding_box() is None or not explorer.locator(".stage").is_visible()
     context.close()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("edition", ["", "zh/"])
+def test_no_line_moves_when_the_first_page_offers_its_explorer(visit, edition, width):  # noqa: F811
+    page = visit(f"{edition}book/index.html", WIDTHS[width])
+    page.wait_for_selector(".explorer[data-state='offered']")
+    settled(page)
+    moved = page.evaluate("""new Promise(done => {
+        const seen = list => done(list.getEntries().reduce((sum, entry) => sum + entry.value, 0));
+        new PerformanceObserver(seen).observe({ type: "layout-shift", buffered: true });
+        setTimeout(() => done(0), 500); })""")
+    assert moved < 0.01  # of the window times of its height: with the place not kept .05 to .14
 
 
 def test_nothing_is_loaded_before_the_reader_comes_near(visit):  # noqa: F811
