@@ -30,7 +30,7 @@ from genimg.models.captioned import Captioned
 from genimg.models.model import Model
 from genimg.models.sizes import written
 from genimg.runs.recipes import Recipe, told
-from genimg.runs.scores import PART, Score, best
+from genimg.runs.scores import PART, Score, begins, best, read
 from genimg.system import files
 from genimg.system.errors import RunError
 from genimg.training.history import History
@@ -83,7 +83,10 @@ def refuse_other(stored: Recipe, recipe: Recipe, out: Path) -> None:
         if before != now and field.name not in free:
             differing.append(f"--{field.name.replace('_', '-')} was {told(before)}, is {told(now)}")
     if differing:
-        raise RunError(f"{out} was trained otherwise: {'; '.join(differing)}. Choose another --out, or the same again")
+        raise RunError(
+            f"{out} was trained otherwise: {'; '.join(differing)}. Ask for the same again, or for "
+            f"another --out, which begins with these weights by --from {shlex.quote(str(out))}"
+        )
     if not same:
         raise RunError(
             f"the pictures in {recipe.data} are not those that {out} was trained on: some came, went or changed. Bring "
@@ -237,6 +240,23 @@ def read_history(out: Path) -> History:
         return History({name: [float(row[i]) for row in rows] for i, name in enumerate(names) if i}, steps)
     except (OSError, ValueError, IndexError, csv.Error) as error:
         raise RunError(f"{path} is no table of losses ({error})") from error
+
+
+def too_early(model: Model, recipe: Recipe, out: Path, last: bool = False) -> str:
+    """What there is to say of pictures that are drawn before all networks of a model have begun to learn, as those of a
+    latent flow in the first half of its run; empty after that.
+
+    Args:
+        last: with the weights of the last save, instead of those of the best.
+    """
+    rows, steps = [] if last else read(out), read_history(out).steps
+    step, begin = best(rows).step if rows else max(steps, default=0), begins(model, recipe.steps)
+    if not begin or step > begin:
+        return ""
+    return (
+        f"what makes codes of noise in {out} begins to learn at step {begin:,} of {recipe.steps:,}, and has not yet: "
+        "these are no pictures; train it further"
+    )
 
 
 def write_best(training: Training, out: Path) -> None:

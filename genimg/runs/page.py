@@ -15,7 +15,7 @@ from genimg.data.account import title
 from genimg.data.sources import data_folder
 from genimg.models.export import halved
 from genimg.models.sizes import sides
-from genimg.runs import sections, shown
+from genimg.runs import kept, sections, shown
 from genimg.runs.run import class_of, load
 from genimg.system import browser, files
 from genimg.system.errors import RunError
@@ -51,7 +51,7 @@ def make(
     label = class_of(recipe, named, out)
     network = shown.network_of(model, recipe, label)
     graphs = network.graphs()
-    lines = []
+    lines = [line] if (line := kept.too_early(model, recipe, out)) else []
     if onnx is not None:
         alone = network.onnx(recipe, graphs)
         files.write(onnx, alone)

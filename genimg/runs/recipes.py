@@ -106,17 +106,17 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, values: Any) -> "Recipe":
-        """The recipe in a parsed `config.json`.
+        """The recipe in a parsed `config.json`. A setting that it does not name is younger than it: the default.
 
         Raises:
-            RunError: unknown or missing keys, or values that `check` refuses.
+            RunError: it is no recipe or a newer version's, or has values that `check` refuses.
         """
-        known = {f.name for f in dataclasses.fields(cls)}
-        if not isinstance(values, dict) or values.keys() != known:
-            odd = sorted(set(values) ^ known) if isinstance(values, dict) else [type(values).__name__]
-            raise RunError(f"it is not a recipe of this version: {', '.join(map(str, odd[:5]))}")
-        lists = {name: tuple(values[name]) for name in LISTS if isinstance(values[name], list)}
-        if isinstance(values["size"], str):
+        if not isinstance(values, dict) or not {"family", "data"} <= values.keys():
+            raise RunError("it is no run's recipe: it names no family and no data")
+        if odd := sorted(values.keys() - {f.name for f in dataclasses.fields(cls)}):
+            raise RunError(f"it has {', '.join(odd[:5])}, which this genimg does not know: a newer one may, update it")
+        lists = {name: tuple(values[name]) for name in LISTS if isinstance(values.get(name), list)}
+        if isinstance(values.get("size"), str):
             try:
                 values = values | {"size": sizes.read(values["size"])}
             except ValueError as error:

@@ -130,6 +130,8 @@ def sample(options: argparse.Namespace) -> int:
     rows = [] if options.last else scores.read(options.folder)
     if rows and (best := scores.best(rows)) is not rows[-1]:
         print(f"of step {best.step:,}, the best of {len(rows)} saves; --last takes the last", file=sys.stderr)
+    if line := kept.too_early(model, recipe, options.folder, options.last):
+        print(line, file=sys.stderr)
     print(out)
     return 0
 

@@ -245,13 +245,14 @@ CONFIGS = {
     "not JSON": (lambda p: p.write_text("size: 8"), ["config.json is not a JSON file"]),
     "not text": (lambda p: p.write_bytes(os.urandom(500)), ["config.json is not a JSON file"]),
     "cut": (lambda p: p.write_text(p.read_text()[:50]), ["config.json is not a JSON file"]),
-    "list": (lambda p: p.write_text("[]"), ["config.json", "not a recipe of this version"]),
-    "number": (lambda p: p.write_text("3"), ["config.json", "not a recipe of this version"]),
+    "list": (lambda p: p.write_text("[]"), ["config.json", "no run's recipe"]),
+    "number": (lambda p: p.write_text("3"), ["config.json", "no run's recipe"]),
     "nested deeply": (lambda p: p.write_text("[" * 200_000), ["config.json is not a JSON file"]),
     "long number": (lambda p: p.write_text("9" * 10_000), ["config.json"]),
-    "no keys": (lambda p: p.write_text("{}"), ["config.json", "not a recipe of this version"]),
-    "unknown key": (changed(command="rm"), ["not a recipe of this version: command"]),
-    "missing key": (without("width"), ["not a recipe of this version: width"]),
+    "no keys": (lambda p: p.write_text("{}"), ["config.json", "no run's recipe"]),
+    "unknown key": (changed(command="rm"), ["it has command, which this genimg does not know", "update it"]),
+    "missing key": (without("width"), ["config.json: --width None"]),
+    "no family": (without("family"), ["config.json", "names no family"]),
     "width a word": (changed(width="wide"), ["config.json: --width wide"]),
     "width none": (changed(width=None), ["config.json: --width None"]),
     "size a list": (changed(size=[8]), ["config.json: --size [8]"]),
@@ -274,6 +275,34 @@ def test_hostile_configs(name, command, here, capsys):
     change, words = CONFIGS[name]
     change(here / "run" / "config.json")
     assert_refused(MORE if command == "train" else SAMPLE, words, here, capsys)
+
+
+YOUNG = (
+    "white",
+    "classes",
+    "class_names",
+    "captions",
+    "vocabulary",
+    "words",
+    "length",
+    "labels",
+    "begun_from",
+    "mirror",
+)
+
+
+def test_a_run_of_before_there_was_a_setting_goes_on(here, capsys):
+    config = here / "run" / "config.json"
+    values = json.loads(config.read_text())
+    config.write_text(json.dumps({name: value for name, value in values.items() if name not in YOUNG}))
+    assert main(SAMPLE) == 0 and main(["evaluate", "run", "--n", "8"]) == 0 and main(MORE) == 0
+    assert json.loads(config.read_text()) == values | {"steps": 20}
+
+
+def test_a_run_with_other_settings_is_told_how_its_weights_serve(here, capsys):
+    without("held_out")(here / "run" / "config.json")
+    assert_refused(MORE, ["--held-out was None", "--from run"], here, capsys)
+    assert main([*NEW, "--from", "run"]) == 0
 
 
 class Evil:

@@ -176,6 +176,25 @@ def test_between_two_saves_a_checkpoint_is_written_each_so_often(tmp_path, monke
     assert weights[0] == weights[1]
 
 
+def test_a_latent_flow_that_has_not_begun_says_so_until_it_has(tmp_path, capsys):
+    out, page = str(tmp_path / "a"), tmp_path / "a.onnx"
+    arguments = ["train", "latent", "--data", "digits", "--size", "8", "--n", "40", "--held-out", "0", "--width", "4"]
+    arguments += ["--steps", "6", "--batch", "4", "--out", out]
+    assert main([*arguments, "--minutes", "1e-9"]) == 0
+    capsys.readouterr()
+    assert main(["sample", out, "--n", "2", "--out", str(tmp_path / "early.png")]) == 0
+    assert (
+        "begins to learn at step 3 of 6, and has not yet: these are no pictures; train it further"
+        in capsys.readouterr().err
+    )
+    assert main(["page", out, "--onnx", str(page)]) == 0
+    assert "no pictures; train it further" in capsys.readouterr().out
+    assert main(arguments) == 0
+    capsys.readouterr()
+    assert main(["sample", out, "--n", "2", "--out", str(tmp_path / "late.png")]) == 0
+    assert "no pictures" not in capsys.readouterr().err
+
+
 def test_minutes_stop_a_run_that_goes_on_later(tmp_path, capsys):
     arguments = [*GAN, "--steps", "30", "--save-every", "30", "--out", str(tmp_path / "a")]
     assert main([*arguments, "--minutes", "1e-9"]) == 0
