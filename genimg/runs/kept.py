@@ -20,7 +20,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,7 +29,7 @@ from genimg.models.captioned import Captioned
 from genimg.models.model import Model
 from genimg.models.sizes import written
 from genimg.runs.recipes import Recipe, told
-from genimg.runs.scores import PART, Score, begins, best, read
+from genimg.runs.scores import PART, Score, begins, best, read, sheet
 from genimg.system import files
 from genimg.system.errors import RunError
 from genimg.training.history import History
@@ -263,29 +262,6 @@ def write_best(training: Training, out: Path) -> None:
     """The averaged weights, as the best so far."""
     training.finish()
     files.write_weights(out / BEST, published(training.model))
-
-
-def sheet(history: History, scores: Sequence[Score]) -> np.ndarray:
-    """A figure of the losses, and beside them of the distances with their floor: (H, W, 3) in [0, 1], the same whatever
-    matplotlib is set to."""
-    from matplotlib import style
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with style.context("default"):
-        figure = Figure(figsize=(10.0, 3.6), layout="constrained")
-        canvas = FigureCanvasAgg(figure)
-        losses, *distances = figure.subplots(1, 2 if scores else 1, squeeze=False)[0]
-        plots.curves(history, ax=losses)
-        for ax in distances:
-            steps = [score.step for score in scores]
-            ax.plot(steps, [score.distance for score in scores], "o-", label="samples")
-            ax.plot(steps, [score.floor for score in scores], "--", label="training pictures")
-            ax.plot(best(scores).step, best(scores).distance, "*", ms=14, label="the best")
-            ax.set(xlabel="step", ylabel="distance to pictures held out", yscale="log")
-            ax.legend()
-        canvas.draw()
-        return np.asarray(canvas.buffer_rgba())[..., :3] / 255
 
 
 def published(model: Model) -> dict[str, Tensor]:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from genimg import plots
 from genimg.data.images import Images
 from genimg.data.stream import Stream
 from genimg.measure import features, metrics
@@ -19,6 +21,7 @@ from genimg.models.model import Model
 from genimg.runs.pictures import some
 from genimg.system import files
 from genimg.system.errors import RunError
+from genimg.training.history import History
 
 #: Name of the table in a run's folder.
 SCORES = "scores.json"
@@ -158,6 +161,29 @@ def samples(model: Model) -> Tensor:
 def best(rows: Sequence[Score]) -> Score:
     """The one with the least distance, the first of several."""
     return min(rows, key=lambda row: row.distance)
+
+
+def sheet(history: History, rows: Sequence[Score]) -> np.ndarray:
+    """A figure of the losses, and beside them of the distances with their floor: (H, W, 3) in [0, 1], the same whatever
+    matplotlib is set to."""
+    from matplotlib import style
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with style.context("default"):
+        figure = Figure(figsize=(10.0, 3.6), layout="constrained")
+        canvas = FigureCanvasAgg(figure)
+        losses, *distances = figure.subplots(1, 2 if rows else 1, squeeze=False)[0]
+        plots.curves(history, ax=losses)
+        for ax in distances:
+            steps = [row.step for row in rows]
+            ax.plot(steps, [row.distance for row in rows], "o-", label="samples")
+            ax.plot(steps, [row.floor for row in rows], "--", label="training pictures")
+            ax.plot(best(rows).step, best(rows).distance, "*", ms=14, label="the best")
+            ax.set(xlabel="step", ylabel="distance to pictures held out", yscale="log")
+            ax.legend()
+        canvas.draw()
+        return np.asarray(canvas.buffer_rgba())[..., :3] / 255
 
 
 def read(out: Path) -> list[Score]:
