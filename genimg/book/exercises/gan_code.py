@@ -1,13 +1,11 @@
 """Exercises of the chapter on the GAN in code."""
 
-import io
 import math
 from collections.abc import Callable
-from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from genimg.book.exercises import Number, close, exercise, number_of, same, word
 
@@ -118,56 +116,4 @@ def stable_loss(loss: Callable[[Tensor], Tensor], logit: Number) -> str | None:
         value = torch.sigmoid(torch.tensor(number_of(logit))).item()
         where = "and not the first" if value == 1 else "as a difference from 1 shows"
         return f"the loss is right; sigmoid({number_of(logit):g}) is {value:.9g} in 32 bits, {where}"
-    return None
-
-
-@exercise(
-    "4.5", "two functions, save(net, optimiser, generator) -> dictionary and restore(kept, net, optimiser, generator)"
-)
-def checkpoint(save: Callable[..., dict[str, Any]], restore: Callable[..., object]) -> str | None:
-    def new(seed: int) -> tuple[nn.Module, torch.optim.Optimizer, torch.Generator]:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 1))
-        return net, torch.optim.Adam(net.parameters(), lr=0.05), torch.Generator().manual_seed(seed)
-
-    def train(net: nn.Module, optimiser: torch.optim.Optimizer, generator: torch.Generator, steps: int) -> None:
-        for _ in range(steps):
-            x = torch.randn(8, 3, generator=generator)
-            optimiser.param_groups[0]["lr"] *= 0.9
-            optimiser.zero_grad()
-            (net(x).squeeze(1) - x.prod(1)).square().mean().backward()
-            optimiser.step()
-
-    whole, stopped, fresh = new(0), new(0), new(1)
-    train(*whole, 7)
-    train(*stopped, 4)
-    kept = save(*stopped)
-    if not isinstance(kept, dict):
-        return f"save returns {type(kept).__name__}, and a dictionary was asked for"
-    file = io.BytesIO()
-    torch.save(kept, file)
-    file.seek(0)
-    restore(torch.load(file), *fresh)
-    for (name, there), here in zip(stopped[0].named_parameters(), fresh[0].parameters(), strict=True):
-        if not torch.equal(there, here):
-            return f"the weights do not come back: {name} differs"
-    for (name, buffer), own in zip(stopped[0].named_buffers(), fresh[0].buffers(), strict=True):
-        if not torch.equal(buffer, own):
-            return f"the weights come back; {name}, which batch norm counts up and no gradient changes, does not"
-    wanted, found = stopped[1].state_dict(), fresh[1].state_dict()
-    if not found["state"]:
-        return "the network comes back; Adam does not remember its two means and its steps"
-    for k, state in wanted["state"].items():
-        for name, value in state.items():
-            if not torch.equal(value, found["state"][k][name]):
-                return f"the network comes back; Adam's {name} does not"
-    if wanted["param_groups"] != found["param_groups"]:
-        return "network and Adam's means come back; the learning rate that had fallen does not"
-    if not torch.equal(stopped[2].get_state(), fresh[2].get_state()):
-        return "network and optimiser come back; the next random numbers are other ones"
-    train(*fresh, 3)
-    for a, b in zip(whole[0].state_dict().values(), fresh[0].state_dict().values(), strict=True):
-        if not torch.equal(a, b):
-            return "all comes back, and yet the run ends elsewhere than the one that was not stopped"
     return None
