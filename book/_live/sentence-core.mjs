@@ -7,31 +7,15 @@ const OPPOSITE = [1, 0, 3, 2];
 const SLOTS = { a: [1, 0], b: [0, 0], c: [1, 1], d: [0, 1], r: [2], o: [2] };
 
 /**
- * How alike two words are, from 0 to 1: twice what they share over their length, by the longest shared pieces (Ratcliff
- * and Obershelp), as Python's difflib has it.
+ * Everything about sentences, from `settings.language`: words of each language, phrasings, relations, silent words.
+ * `nearest` is the kit's.
  */
-export function likeness(a, b) {
-  const shared = (a, b) => {
-    let [size, i, j] = [0, 0, 0];
-    for (let p = 0; p < a.length; p += 1) {
-      for (let q = 0; q < b.length; q += 1) {
-        let k = 0;
-        while (p + k < a.length && q + k < b.length && a[p + k] === b[q + k]) k += 1;
-        if (k > size) [size, i, j] = [k, p, q];
-      }
-    }
-    if (!size) return 0;
-    return size + shared(a.slice(0, i), b.slice(0, j)) + shared(a.slice(i + size), b.slice(j + size));
-  };
-  return (2 * shared(a, b)) / (a.length + b.length);
-}
-
-/** Everything about sentences, from `settings.language`: words of each language, phrasings, relations, silent words. */
-export function language({ words, phrasings, relations, silent, length }) {
+export function language({ words, phrasings, relations, silent, length }, nearest) {
   // [word, language, list, place in its list]; a word's number is its place here and one more
   const vocabulary = Object.entries(words).flatMap(([name, lists]) =>
     lists.flatMap((list, part) => list.map((word, place) => [word, name, part, place])),
   );
+  const known = vocabulary.map(([word]) => word);
   const numberOf = new Map(vocabulary.map(([word], i) => [word, i + 1]));
   const chinese = [...vocabulary.filter((entry) => entry[1] === "zh").map(([word]) => word), ...silent.filter((word) => /[^a-z]/.test(word))];
   const literally = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
@@ -51,22 +35,12 @@ export function language({ words, phrasings, relations, silent, length }) {
     return text.slice(0, place) + other + text.slice(place + word.length);
   }
 
-  function nearest(word) {
-    let best;
-    let most = -1;
-    for (const [known] of vocabulary) {
-      const like = likeness(known, word);
-      if (like > most || (like === most && known > best)) [best, most] = [known, like];
-    }
-    return best;
-  }
-
   /** A text's numbers, filled up with 0, and its unknown words with the nearest that is known. */
   function read(text) {
     const [said, unknown] = [[], []];
     for (const word of split(text)) {
       if (numberOf.has(word)) said.push(numberOf.get(word));
-      else if (!silent.includes(word)) unknown.push([word, nearest(word)]);
+      else if (!silent.includes(word)) unknown.push([word, nearest(word, known)]);
     }
     const numbers = [...said, ...Array(Math.max(0, length - said.length)).fill(0)];
     return { numbers, unknown, count: said.length, scene: sceneOf(said) };
@@ -98,7 +72,7 @@ export function language({ words, phrasings, relations, silent, length }) {
     return phrasings[name][0].replace(/\{(\w)\}/g, (_, slot) => parts[slot]);
   }
 
-  return { split, nearest, replaced, read, write };
+  return { split, replaced, read, write };
 }
 
 /** What the picture has to show, as genimg.data.scenes.layout: left or upper shape, the other, whether one lies above. */

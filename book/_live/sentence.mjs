@@ -12,7 +12,7 @@ const COUNTS = [1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 40, 60]; // steps
 export async function mount(stage, settings, kit) {
   const { shape, places, noise, scene: look } = settings;
   const [velocity, decode] = await Promise.all([kit.loadModel(settings.models.velocity), kit.loadModel(settings.models.decoder)]);
-  const tongue = language(settings.language);
+  const tongue = language(settings.language, kit.nearest);
   const words = settings.language.words;
   const here = document.documentElement.lang.startsWith("zh") ? "zh" : "en";
   const announce = kit.announcer(stage);

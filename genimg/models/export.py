@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from genimg.models.flow import Flow
+from genimg.models.flow import Flow, guided
 from genimg.models.gan import GAN
 from genimg.models.latent import Latent
 from genimg.models.vae import VAE
@@ -65,14 +65,18 @@ class Velocity(nn.Module):
 
 class ToldVelocity(nn.Module):
     """(x (N, z_dim, side, side), t (N,), words (N, L)) -> the averaged velocity of codes told sentences: a copy of its
-    network, on the processor. For the words see `numbers`; 0 is no word."""
+    network, on the processor. For the words see `numbers`; 0 is no word. With a fourth input, (N,), it is guided, see
+    `flow.guided`."""
 
     def __init__(self, model: Words) -> None:
         super().__init__()
         self.net = copy.deepcopy(model.network("velocity")).cpu().eval().requires_grad_(False)
 
-    def forward(self, x: Tensor, t: Tensor, words: Tensor) -> Tensor:
-        return self.net(x, t, numbers(words))
+    def forward(self, x: Tensor, t: Tensor, words: Tensor, guidance: Tensor | None = None) -> Tensor:
+        told = self.net(x, t, numbers(words))
+        if guidance is None:
+            return told
+        return guided(told, self.net(x, t, numbers(0 * words)), guidance[:, None, None, None])
 
 
 class OfCode(nn.Module):

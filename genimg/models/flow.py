@@ -98,7 +98,7 @@ def ddpm_view(x_t: Tensor, t: Tensor | float) -> tuple[Tensor, Tensor]:
     return x_t / squared.sqrt(), t.square() / squared
 
 
-def guided(conditional: Tensor, unconditional: Tensor, scale: float) -> Tensor:
+def guided(conditional: Tensor, unconditional: Tensor, scale: float | Tensor) -> Tensor:
     """unconditional + scale * (conditional - unconditional): 1 is the conditional velocity itself, more exaggerates
     what the class adds (Ho and Salimans 2022, https://arxiv.org/abs/2207.12598; their w is scale - 1)."""
     return unconditional + scale * (conditional - unconditional)

@@ -51,6 +51,7 @@ def joined(velocity: bytes, decoder: bytes, places: tuple[int, ...], steps: int 
     constants["shape"] = torch.tensor([-1, *places]).numpy()
 
     outer = {name: name.removeprefix("velocity/") for name in more}
+    wide = {one.name: [side.dim_value for side in one.type.tensor_type.shape.dim[1:]] for one in flow.graph.input}
     whole = helper.make_graph(
         [
             *(node("Identity", [given], [name]) for name, given in outer.items()),
@@ -61,7 +62,7 @@ def joined(velocity: bytes, decoder: bytes, places: tuple[int, ...], steps: int 
         ],
         "pictures",
         [value("z", TensorProto.FLOAT, ["n", math.prod(places)]),
-         *(value(given, TensorProto.FLOAT, ["n"]) for given in outer.values())],
+         *(value(given, TensorProto.FLOAT, ["n", *wide[name]]) for name, given in outer.items())],
         [value("x", TensorProto.FLOAT, ["n", *sides])],
         [*(numpy_helper.from_array(array, name) for name, array in constants.items()), *drawing.initializer],
     )  # fmt: skip

@@ -18,7 +18,7 @@ function bytes(base64) {
 const floats = (base64) => new Float32Array(bytes(base64).buffer);
 
 const settings = JSON.parse(text("settings"));
-const { shape, noise, places, classes, free } = settings;
+const { shape, noise, places, classes, free, told } = settings; // `told` is null, but of a model that reads captions
 const [channels, height, width] = shape;
 const length = noise.reduce((product, side) => product * side, 1);
 const flows = settings.networks.includes("velocity");
@@ -31,6 +31,7 @@ const STOPS = quick ? 60 : 16; // pictures of a walk
 const SECONDS = 4; // that it takes at least
 const GLANCE = 80; // milliseconds between two looks at a picture that forms
 const BUTTONS = 24; // classes; more are a list
+const PAUSE = 300; // milliseconds without a key before a caption is read
 
 const random = () => Float32Array.from({ length }, kit.gaussian);
 const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
@@ -40,6 +41,7 @@ const axes = Array.from({ length: directions.length / length }, (_, k) => direct
 const networks = {};
 let steps = settings.steps;
 let label = free ? classes.length : 0; // of a class; as many as there are stands for none
+let [sentence, guidance] = told ? [read(told.some[0]).numbers, told.guidance] : [];
 let pictures = new WeakMap(); // noise -> the picture that was drawn of it
 const times = []; // milliseconds that each took
 
@@ -65,7 +67,10 @@ async function draw(z, stale = () => false, show = () => {}) {
   });
 }
 
-const asked = () => (classes.length ? { label: [Float32Array.of(label), [1]] } : {});
+function asked() {
+  if (told) return { words: [Float32Array.from(sentence), [1, told.length]], guidance: [Float32Array.of(guidance), [1]] };
+  return classes.length ? { label: [Float32Array.of(label), [1]] } : {};
+}
 
 /** From noise to a picture along the velocity, as genimg.models.ode.carry. */
 async function follow(z, stale, show) {
@@ -251,6 +256,65 @@ const kinds =
     : kit.make("div", { class: "buttons", role: "group", "aria-label": "Class" }, ...names.map((name, i) => kit.button(name, () => ask(i))));
 kinds.querySelectorAll("button").forEach((each, i) => each.setAttribute("aria-pressed", String(i === label)));
 
+// What the pictures show, in words.
+
+/** The words of a text, as genimg.data.captions.split. */
+function split(text) {
+  const plain = text.normalize("NFKC").toLowerCase().replaceAll("ß", "ss").replaceAll("ς", "σ");
+  const parts = plain.replace(/\p{Unified_Ideograph}/gu, " $& ").match(/[\p{L}\p{M}\p{N}]+/gu) ?? [];
+  return parts.filter((part) => /[\p{L}\p{N}]/u.test(part));
+}
+
+/** The numbers of a text's words, filled up with 0, how many there are, and the unknown ones with the nearest known. */
+function read(text) {
+  const words = split(text);
+  const unknown = [...new Set(words)].filter((word) => !told.words.includes(word)).map((word) => [word, kit.nearest(word, told.words)]);
+  const numbers = words.map((word) => told.words.indexOf(word) + 1);
+  return { numbers: [...numbers, ...Array(Math.max(0, told.length - words.length)).fill(0)], count: words.length, unknown };
+}
+
+function captions() {
+  const field = kit.make("input", { type: "text", id: "caption", value: told.some[0], autocomplete: "off", autocapitalize: "off", spellcheck: "false" });
+  const problem = kit.make("p", { class: "problem", id: "problem" });
+  field.setAttribute("aria-describedby", problem.id);
+  const take = () => {
+    clearTimeout(timer);
+    const { numbers, count, unknown } = read(field.value);
+    const problems = unknown.map(([word, near]) => `None of its captions has the word '${word}'; the nearest is '${near}'.`);
+    if (count > told.length) problems.push(`These are ${count} words; its longest caption has ${told.length}.`);
+    const use = ([word, near]) => kit.button(`Use '${near}'`, () => put(split(field.value).map((one) => (one === word ? near : one)).join(" ")));
+    problem.replaceChildren(problems.join(" "), ...unknown.map(use));
+    field.setAttribute("aria-invalid", String(problems.length > 0));
+    if (problems.length) return announce(problems.join(" "));
+    if (String(numbers) === String(sentence)) return undefined;
+    sentence = numbers;
+    announce(count ? `Pictures of '${field.value.trim()}'` : "Pictures of no caption in particular");
+    return anew();
+  };
+  const put = (text) => {
+    field.value = text;
+    field.focus();
+    return take();
+  };
+  let timer;
+  field.addEventListener("input", ({ isComposing }) => {
+    clearTimeout(timer);
+    if (!isComposing) timer = setTimeout(take, PAUSE); // letters that will be Chinese are no words
+  });
+  field.addEventListener("compositionend", take);
+  field.addEventListener("keydown", ({ key, isComposing }) => key === "Enter" && !isComposing && take());
+  const strength = kit.slider({ label: "Guidance: how far to go in what it says", min: 0, max: 6, step: 0.25, value: guidance }, (value) => {
+    guidance = value;
+    anew();
+  });
+  return [
+    kit.make("div", { class: "control" }, kit.make("label", { for: field.id }, `Caption, of the ${told.words.length.toLocaleString("en")} words that it knows`), field),
+    problem,
+    kit.make("div", { class: "buttons", role: "group", "aria-label": "Captions of training" }, ...told.some.map((text) => kit.button(text, () => put(text)))),
+    strength,
+  ];
+}
+
 async function settled() {
   while ([fill, one, stop, showEnds].some((work) => work.busy())) await pause();
 }
@@ -273,14 +337,14 @@ try {
   const levels = Uint8ClampedArray.from(x, (value) => 127.5 * (1 + value));
   root.dataset.off = levels.reduce((most, level, i) => Math.max(most, Math.abs(level - expected[i])), 0);
   live.append(
-    heading("New pictures"), ...(names.length ? [kinds] : []), gallery, buttons(more),
+    heading("New pictures"), ...(told ? captions() : names.length ? [kinds] : []), gallery, buttons(more),
     heading("One picture by hand"),
     hint("Press a picture above to choose it, then move it along the directions in which this model's pictures change most."),
     beside(large, controls(...sliders, ...(quick ? [] : [solver]), buttons(level))),
     heading("A walk between two"),
     beside(between, controls(kit.make("div", { class: "ends" }, first, second), way, buttons(walk, start, end))),
   );
-  root.api = { draw, times, settled, ort };
+  root.api = { draw, times, settled, ort, read };
   root.dataset.state = "live";
   const same = `Its first picture differs from the one that PyTorch drew by at most ${root.dataset.off} of 255 levels.`;
   state.textContent = `The model runs in this page. ${same}`;

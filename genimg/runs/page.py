@@ -7,6 +7,7 @@ import html
 import json
 import os
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 from torch import Tensor
@@ -36,7 +37,8 @@ def make(
         page: where the page goes; its model has its weights as float16, and computes in float32.
         onnx: where the model goes, with all of its weights' bits.
         numbers: what `evaluate --json` printed of the run, to be shown.
-        named: the one class that it draws, of a run that has classes; else the page has a button for each.
+        named: the one class that it draws, of a run that has classes; else the page has a button for each. With
+            captions it has a field to write one.
 
     Returns:
         a line on each file.
@@ -73,6 +75,7 @@ def make(
     settings = {
         "networks": list(graphs), "shape": picture.shape[1:], "noise": z.shape[1:], "places": network.places,
         "steps": shown.STEPS, "classes": network.classes, "free": network.free,
+        "told": network.told and asdict(network.told),
         "directions": _floats(shown.directions(model, network)),
         "example": {"z": _floats(z), "picture": _base64(picture.numpy().tobytes())},
     }  # fmt: skip

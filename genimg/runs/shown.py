@@ -2,13 +2,17 @@
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from genimg.data.images import to_bytes
-from genimg.models.export import OfCode, Pictures, Velocity, described, onnx_bytes
+from genimg.models.captioned import GUIDANCE, Captioned
+from genimg.models.export import OfCode, Pictures, ToldVelocity, Velocity, described, onnx_bytes
 from genimg.models.flow import Flow
 from genimg.models.joined import joined
 from genimg.models.latent import Latent
@@ -22,8 +26,27 @@ from genimg.system import errors
 DIRECTIONS, BY_PICTURES = 5, 256
 #: Steps from noise to a picture in a page, for a flow; fewer than `sample` takes.
 STEPS = 10
+#: Captions that a page offers at most, and the inputs of a network that reads them.
+SOME, ASKED = 8, ("words", "guidance")
 #: Name -> network, and name -> example of an input, (2, ...).
 Parts = dict[str, tuple[nn.Module, dict[str, Tensor]]]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a model that reads captions can be told.
+
+    Attributes:
+        words: that of number i is `words[i - 1]`.
+        length: numbers of a sentence.
+        some: captions of training, the first of which a page begins with.
+        guidance: how far samples go in what they say, where nothing else is asked for.
+    """
+
+    words: tuple[str, ...]
+    length: int
+    some: tuple[str, ...]
+    guidance: float = GUIDANCE
 
 
 @dataclass(frozen=True)
@@ -36,6 +59,7 @@ class Network:
         places: shape of what a velocity moves; of z where there is none.
         classes: names of those that the input `label` of the first part counts; none where it has no such input.
         free: whether `label` may also be one more than these have, for no class in particular.
+        told: of a model that reads captions, whose inputs are `words` and `guidance`.
         meaning: name of an input or of the output -> what it is, in the model as one.
         use: how pictures come of it.
     """
@@ -46,6 +70,7 @@ class Network:
     free: bool
     meaning: dict[str, str]
     use: str
+    told: Told | None = None
 
     def weights(self) -> int:
         """Of all parts."""
@@ -59,20 +84,16 @@ class Network:
         """One model in ONNX of the graphs of all parts, with all this in it."""
         alone = joined(graphs["velocity"], graphs["picture"], self.places) if len(graphs) > 1 else [*graphs.values()][0]
         about = {"made by": "genimg, of Images from Noise", "family": recipe.family, "use": self.use} | self.meaning
-        return described(alone, self.meaning, about | ({"classes": json.dumps(self.classes)} if self.classes else {}))
+        lists = {"classes": self.classes, "vocabulary": self.told.words if self.told else ()}
+        return described(alone, self.meaning, about | {name: json.dumps(one) for name, one in lists.items() if one})
 
     def __str__(self) -> str:
         return "; ".join(f"{name}: {meaning}" for name, meaning in self.meaning.items()) + f". {self.use}"
 
 
 def network_of(model: Model, recipe: Recipe, label: int | None = None) -> Network:
-    """What draws, of one class where a label is given; where there are classes and none is, the class is an input.
-
-    Raises:
-        RunError: the model is told captions.
-    """
-    if recipe.captions:
-        raise errors.RunError("a run with captions is no page yet; sample --caption draws what it is told")
+    """What draws, of one class where a label is given; where there are classes and none is, the class is an input, and
+    of a model that reads captions the sentence."""
     height, width = sides(recipe.size)
     shape = f"{recipe.channels}, {height}, {width}"
     colours = "grey" if recipe.channels == 1 else "red, green, blue"
@@ -88,6 +109,12 @@ def network_of(model: Model, recipe: Recipe, label: int | None = None) -> Networ
         numbers = f"from 0, {first}, to {len(classes) - 1}, {last}, in the order of their names"
         counted["label"] = f"float32 (n,), the class, {numbers}{f'; {len(classes)} for none' if free else ''}"
         asked["label"] = torch.tensor([0.0, 1.0])
+    told = None
+    if isinstance(model, Captioned):
+        told = _told(model)
+        counted["words"] = f"float32 (n, {told.length}), a caption: numbers of its words, then 0; all 0 for none"
+        counted["guidance"] = f"float32 (n,), how far to go in what it says; usually {told.guidance:g}"
+        asked = {"words": model.told(told.some[0], z).float(), "guidance": torch.full((2,), told.guidance)}
     meaning = {"z": f"float32 (n, {math.prod(z.shape[1:])}), noise from N(0, 1)", **counted, "x": pictures}
 
     if not isinstance(model, Flow | Latent):
@@ -97,17 +124,23 @@ def network_of(model: Model, recipe: Recipe, label: int | None = None) -> Networ
     solver = "20 steps of Heun's method, the last by Euler's"
     places = model.places if isinstance(model, Latent) else model.shape
     x = z.unflatten(1, places) if isinstance(model, Latent) else z
-    parts = {"velocity": (Velocity(model, label), {"x": x, "t": torch.tensor([0.2, 0.7]), **asked})}
+    velocity: nn.Module = ToldVelocity(model) if isinstance(model, Captioned) else Velocity(model, label)
+    parts = {"velocity": (velocity, {"x": x, "t": torch.tensor([0.2, 0.7]), **asked})}
     if isinstance(model, Latent):
         parts["picture"] = (OfCode(model), {"code": x})
         use = f"Each z makes one picture: a flow leads it to a code, by {solver}, and a decoder draws that"
-        return Network(parts, places, classes, free, meaning, use)
+        return Network(parts, places, classes, free, meaning, use, told)
     meaning = {
         "x": f"float32 (n, {shape}), at t = 0 noise from N(0, 1)", "t": "float32 (n,), the time, from 0 to 1",
         **counted, "velocity": f"float32 (n, {shape}), dx/dt at x and t",
     }  # fmt: skip
     use = f"Followed from t = 0 to t = 1, by {solver}, x becomes {pictures}"
     return Network(parts, places, classes, free, meaning, use)
+
+
+def _told(model: Captioned) -> Told:
+    some = dict.fromkeys(map(model.vocabulary.decode, model.kinds()))
+    return Told(model.vocabulary.words, model.length, (*some, model.vocabulary.words[0])[:SOME])
 
 
 def directions(model: Model, network: Network) -> Tensor:
@@ -120,13 +153,19 @@ def directions(model: Model, network: Network) -> Tensor:
 
     A flow makes of noise along the principal components of what it ends at what that is made of along these. So of a
     flow they are the principal components of 64 pictures that it draws, and of a latent flow what codes differ in along
-    these: the sums of their 64 codes, weighed by the pictures' components.
+    these: the sums of their 64 codes, weighed by the pictures' components. A model that reads captions is told the
+    first.
     """
     generator = torch.Generator().manual_seed(0)
     if "velocity" in network.parts:
         z = model.noise_for(64, 1).cpu()  # other noise than the example's, which would stand out
+        velocity: Callable[..., Tensor]
+        velocity, inputs = network.parts["velocity"]
+        if network.told:
+            given = {name: inputs[name][:1].expand(64, *inputs[name].shape[1:]) for name in ASKED}
+            velocity = partial(velocity, **given)
         with torch.no_grad():
-            ends = carry(network.parts["velocity"][0], z.unflatten(1, network.places) if z.ndim == 2 else z, STEPS)
+            ends = carry(velocity, z.unflatten(1, network.places) if z.ndim == 2 else z, STEPS)
             if "picture" in network.parts:
                 x = network.parts["picture"][0](ends)
             else:
@@ -149,9 +188,10 @@ def directions(model: Model, network: Network) -> Tensor:
 
 def example(model: Model, network: Network, label: int | None = None) -> tuple[Tensor, Tensor]:
     """The first noise of the run's own grids, (1, *noise), and the picture that torch draws of it as a page does, uint8
-    (1, C, H, W): of no class in particular, or the first, where none is given."""
+    (1, C, H, W): of no class in particular, or the first, where none is given, and of the first caption."""
     z = model.noise_for(64, 0)[:1]
-    options: dict[str, int] = {"steps": STEPS} if isinstance(model, Flow | Latent) else {}
+    options: dict[str, Any] = {"steps": STEPS, "solver": "heun"} if isinstance(model, Flow | Latent) else {}
+    options |= {"labels": network.told.some[0], "guidance": network.told.guidance} if network.told else {}
     if label is None and network.classes and not network.free:
         label = 0
     options |= {} if label is None else {"labels": label}

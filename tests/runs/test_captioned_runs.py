@@ -95,7 +95,6 @@ def test_what_cannot_be_drawn_is_said(trained, tmp_path, capsys):
     assert "trained with captions; --caption" in refusal(capsys, ["sample", out, "--class", "dark"])
     walk = ["sample", out, "--walk", str(tmp_path / "a.gif")]
     assert "which has captions, goes through one: --caption names it" in refusal(capsys, walk)
-    assert "a run with captions is no page yet" in refusal(capsys, ["page", out, "--onnx", str(tmp_path / "a.onnx")])
     plain = tmp_path / "plain"
     assert main(["train", "vae", "--data", "digits", *SMALL, "--steps", "2", "--n", "40", "--out", str(plain)]) == 0
     for option in (["--caption", "dark"], ["--guidance", "2"]):

@@ -16,6 +16,8 @@ from browsers import browser  # noqa: F401
 from PIL import Image
 
 from genimg.__main__ import main, parser
+from genimg.data.captions import split
+from genimg.data.sentences import nearest
 from genimg.models.export import halved
 from genimg.models.ode import carry
 from genimg.runs import page as pages
@@ -23,6 +25,7 @@ from genimg.runs import run as runs
 from genimg.runs import sections, shown
 from genimg.runs.recipes import Recipe
 from genimg.system import browser as runtime
+from genimg.system import files
 from genimg.system.errors import RunError
 
 onnx = pytest.importorskip("onnx")
@@ -42,7 +45,9 @@ CLASSES = {
     "vae-of-digits": ["vae", "digits", "8", "--classes", "folder"],
     "flow-of-digits": ["flow", "digits", "8", "--classes", "folder"],
 }
-RUNS = DATA | CLASSES | {"text": ["vae", "shapes", "32", "--networks", "text"]}
+#: A run with captions.
+TOLD = {"told": ["latent", "KINDS", "24x16", *"--captions TABLE --z-dim 2".split()]}
+RUNS = DATA | CLASSES | TOLD | {"text": ["vae", "shapes", "32", "--networks", "text"]}
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +61,22 @@ def trained(tmp_path_factory):
             Image.fromarray(picture // 4 + (150 if name == "bright" else 0)).save(
                 place / "pictures" / name / f"{i}.png"
             )
+    table = place / "captions.csv"
+    said = {"bright": "a Bright ﬁeld</script>", "<!--<script>": "a <!--<script> field", "dark": "a DARK field, 红花"}
+    rows = [f'"{name}/{i}.png","{said[name]}"' for name in KINDS for i in range(20)]
+    table.write_text("\n".join(rows), encoding="utf-8")
     for name, (family, data, size, *more) in RUNS.items():
+        more = [str(table) if one == "TABLE" else one for one in more]
         many = ["--data", str(place / "pictures")] if data == "KINDS" else ["--data", data, "--n", "200"]
         small = [*many, "--size", size, "--width", "4", "--batch", "8", "--threads", "1", *more]
         assert main(["train", family, *small, "--steps", "60", "--out", str(place / name)]) == 0
+    for file in (place / "told").glob("*.safetensors"):  # a caption is heard after thousands of steps, or at random
+        torch.manual_seed(0)
+        weights = files.read_weights(file)
+        heard = {
+            name: w.normal_(0, 0.2) for name, w in weights.items() if "velocity.blocks" in name or "leave.w" in name
+        }
+        files.write_weights(file, weights | heard)
     return place
 
 
@@ -157,6 +174,25 @@ def test_the_model_alone_is_told_the_class(name, trained, tmp_path, capsys):
         main(["page", str(trained / name), "--class", recipe.class_names[1], "--onnx", str(tmp_path / "b.onnx")]) == 0
     )
     assert "label" not in {value.name for value in onnx.load(tmp_path / "b.onnx").graph.input}
+
+
+def test_the_model_alone_is_told_the_caption(trained, tmp_path, capsys):
+    model, recipe = runs.load(trained / "told")
+    assert main(["page", str(trained / "told"), "--onnx", str(tmp_path / "a.onnx")]) == 0
+    said, proto = capsys.readouterr().out, onnx.load(tmp_path / "a.onnx")
+    about = {entry.key: entry.value for entry in proto.metadata_props}
+    assert tuple(json.loads(about["vocabulary"])) == recipe.words and f"words: {about['words']}" in said
+    z = model.noise(3, torch.Generator().manual_seed(5))
+    words = torch.stack([*model.kinds()[:2], torch.zeros(model.length).long()])
+    guidance = np.array([2, 0.5, 4], "float32")
+    given = {"z": z.numpy(), "words": words.float().numpy(), "guidance": guidance}
+    found = ReferenceEvaluator(proto).run(None, given)[0]
+    for i in range(3):
+        options = {"labels": words[i], "guidance": float(guidance[i]), "solver": "heun"}
+        assert np.allclose(found[i], model.sample(z=z[i : i + 1], **options)[0].numpy(), atol=1e-4)
+    assert (
+        np.abs(ReferenceEvaluator(proto).run(None, given | {"words": 0 * given["words"]})[0] - found)[:2].max() > 1e-3
+    )
 
 
 def test_half_the_bytes_draw_the_same_picture(trained):
@@ -396,6 +432,7 @@ def test_the_browser_draws_what_torch_draws(family, visit, trained):
     )
     options = {"steps": shown.STEPS} if "velocity" in page.evaluate(NETWORKS) else {}
     options |= {"labels": 0} if family in ("gan-of-digits", "vae-of-digits") else {}
+    options |= {"labels": model.kinds()[0], "solver": "heun"} if family == "told" else {}
     expected = model.sample(z=z, **options).flatten().numpy()
     assert np.abs(np.clip(found, -1, 1) - expected).max() < 4 / 255
     assert not visit.problems
@@ -459,6 +496,62 @@ def test_pictures_are_of_the_class_that_is_asked_for(name, visit, trained):
         expected = model.sample(z=z, labels=label, **steps).flatten().numpy()
         assert np.abs(np.clip(found, -1, 1) - expected).max() < 4 / 255
     assert not visit.problems
+
+
+def test_pictures_are_of_the_caption_that_is_written(visit, trained):
+    page = visit("told")
+    model, _ = runs.load(trained / "told")
+    z = model.noise(1, torch.Generator().manual_seed(11))
+    field, before = page.get_by_label("Caption, of the"), drawn(page)
+    assert field.input_value() == model.vocabulary.decode(model.kinds()[0])
+    for text, guidance in (("a dark field", 2.0), ("", 2.0), ("红花", 1.0)):
+        field.fill(text)
+        field.press("Enter")
+        slider = page.get_by_role("slider", name="Guidance")
+        slider.fill(str(guidance))
+        after = drawn(page)
+        assert (
+            all(a != b for a, b in zip(before, after, strict=True)) and field.get_attribute("aria-invalid") == "false"
+        )
+        found = page.evaluate(
+            "async z => Array.from(await document.documentElement.api.draw(Float32Array.from(z)))", z.flatten().tolist()
+        )
+        options = {"steps": shown.STEPS, "solver": "heun", "guidance": guidance, "labels": text}
+        assert np.abs(np.clip(found, -1, 1) - model.sample(z=z, **options).flatten().numpy()).max() < 4 / 255
+        before = after
+    offered = page.get_by_role("group", name="Captions of training").get_by_role("button")
+    assert {*offered.all_text_contents()} >= set(map(model.vocabulary.decode, model.kinds()))
+    offered.first.click()
+    assert field.input_value() == offered.first.text_content() and drawn(page) != before
+    assert not visit.problems
+
+
+def test_words_that_are_not_known_are_named_with_the_nearest(visit, trained):
+    page = visit("told")
+    field, before = page.get_by_label("Caption, of the"), drawn(page)
+    field.fill("a drak feild")
+    page.get_by_role("button", name="Use 'dark'").click()
+    assert field.input_value() == "a dark feild" and drawn(page) == before
+    assert "the word 'feild'; the nearest is 'field'" in page.locator("#problem").text_content()
+    assert field.get_attribute("aria-invalid") == "true"
+    page.get_by_role("button", name="Use 'field'").click()
+    assert drawn(page) != before and not page.locator("#problem").text_content()
+    field.fill("a " * 40)
+    field.press("Enter")
+    assert "These are 40 words" in page.locator("#problem").text_content()
+    assert not visit.problems
+
+
+def test_a_page_reads_captions_as_the_package_does(visit, trained):
+    page = visit("told")
+    model, _ = runs.load(trained / "told")
+    words = model.vocabulary
+    for text in ("A  Dark, ﬁeld!", "红花 field", "dark红field", "<!--<script>", "", "  ", "--- a", "ＤＡＲＫ"):
+        found = page.evaluate("text => document.documentElement.api.read(text)", text)
+        assert found["numbers"] == words.encode(text).tolist() and not found["unknown"]
+    for text in ("straße", "ΟΔΟΣ", "fields darker", "x"):
+        found = page.evaluate("text => document.documentElement.api.read(text)", text)["unknown"]
+        assert found == [[word, nearest(word, words.words)] for word in dict.fromkeys(split(text))]
 
 
 @pytest.mark.parametrize("family", ["flow", "latent"])

@@ -237,3 +237,33 @@ export async function carry(velocity, noise, steps, solver, seen = () => false) 
   }
   return way;
 }
+
+/**
+ * How alike two words are, from 0 to 1: twice what they share over their length, by the longest shared pieces (Ratcliff
+ * and Obershelp), as Python's difflib has it.
+ */
+export function likeness(a, b) {
+  const shared = (a, b) => {
+    let [size, i, j] = [0, 0, 0];
+    for (let p = 0; p < a.length; p += 1) {
+      for (let q = 0; q < b.length; q += 1) {
+        let k = 0;
+        while (p + k < a.length && q + k < b.length && a[p + k] === b[q + k]) k += 1;
+        if (k > size) [size, i, j] = [k, p, q];
+      }
+    }
+    if (!size) return 0;
+    return size + shared(a.slice(0, i), b.slice(0, j)) + shared(a.slice(i + size), b.slice(j + size));
+  };
+  return (2 * shared(a, b)) / (a.length + b.length);
+}
+
+/** Of the known words the one that is most like a word, as genimg.data.sentences.nearest. */
+export function nearest(word, known) {
+  let [best, most] = [undefined, -1];
+  for (const one of known) {
+    const like = likeness(one, word);
+    if (like > most || (like === most && one > best)) [best, most] = [one, like];
+  }
+  return best;
+}
