@@ -41,7 +41,7 @@ def lead(out: Path, recipe: Recipe, parameters: int) -> str:
     text = f"A {width}x{height} generator of {parameters:,} weights after {after} steps."
     account = out / PICTURES
     read = account.read_text("utf-8").partition("\n")[0] if account.is_file() else ""
-    return html.escape(f"{text} It was trained on {read}." if read else text)
+    return html.escape(f"{text} It was trained on {read}{'' if read.endswith('...') else '.'}" if read else text)
 
 
 def grids(out: Path, height: int) -> str:

@@ -140,7 +140,7 @@ def network_of(model: Model, recipe: Recipe, label: int | None = None) -> Networ
 
 def _told(model: Captioned) -> Told:
     some = dict.fromkeys(map(model.vocabulary.decode, model.kinds()))
-    return Told(model.vocabulary.words, model.length, (*some, model.vocabulary.words[0])[:SOME])
+    return Told(model.vocabulary.words, model.length, tuple(some)[:SOME] or model.vocabulary.words[:1])
 
 
 def directions(model: Model, network: Network) -> Tensor:
