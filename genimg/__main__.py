@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given = list(sys.argv[1:] if arguments is None else arguments)
         options, left = p.parse_known_args(whole := with_family(given))
         if left:
-            p.error(unknown(left, options))
+            options.own.error(unknown(left, options))
         if whole != given and os.environ.get("RANK", "0") == "0":
             print(why_default())
 

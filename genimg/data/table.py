@@ -92,4 +92,6 @@ def refuse_gaps(names: Sequence[str], found: dict[str, str], lacking: str) -> No
     """
     without = [name for name in names if name not in found]
     if without:
-        raise DataError(f"{len(without):,} of {len(names):,} pictures {lacking}: {listed(without)}")
+        raise DataError(
+            f"{len(without):,} of {len(names):,} pictures {lacking}: {listed(without)}. Mend that, or move them away"
+        )

@@ -1,6 +1,7 @@
 """A run measured: its samples by the yardstick, its likelihood, its time."""
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,10 +22,11 @@ from genimg.measure.yardstick import (
     yardstick,
 )
 from genimg.models.model import Model
+from genimg.runs import kept
 from genimg.runs.pictures import part, parted, some
 from genimg.runs.recipes import Recipe
 from genimg.runs.run import config, load
-from genimg.system.errors import RunError, shown
+from genimg.system.errors import DataError, RunError, shown
 from genimg.system.progress import Progress, duration
 
 _T = TypeVar("_T")
@@ -71,9 +73,16 @@ def evaluate(
         out, model, recipe = Path(of.run), of, config(of.run)
     else:
         (model, recipe), out = load(of, device, last), Path(of)
+    if line := kept.too_early(model, recipe, out, last):
+        print(line, file=sys.stderr)
     source, trained_on = (one and str(meant(one)) for one in (source, trained_on))
     own = source is None or source == recipe.data
-    images, _ = _read(recipe, trained_on or recipe.data, recipe.n, recipe.seed, memory, workers)
+    try:
+        images, _ = _read(recipe, trained_on or recipe.data, recipe.n, recipe.seed, memory, workers)
+    except DataError as error:
+        if trained_on:
+            raise
+        raise DataError(f"{error}; --trained-on names the folder where the pictures of {out} are now") from error
     if fingerprint(images) != recipe.fingerprint:
         raise RunError(
             f"the pictures in {shown(trained_on or recipe.data)} are not those that {out} was trained on: some came, "

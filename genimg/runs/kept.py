@@ -95,7 +95,10 @@ def refuse_other(stored: Recipe, recipe: Recipe, out: Path) -> None:
         of = f"captions of --captions {recipe.captions}" if recipe.captions else f"labels of --classes {recipe.classes}"
         raise RunError(f"the {of} are not those that {out} was trained on; choose another --out")
     if recipe.steps < stored.steps:
-        raise RunError(f"{out} was planned for {stored.steps:,} steps, more than --steps {recipe.steps:,}")
+        raise RunError(
+            f"{out} was planned for {stored.steps:,} steps, more than --steps {recipe.steps:,}; a shorter run is "
+            f"another --out, which begins with these weights by --from {shlex.quote(str(out))}"
+        )
 
 
 def write_config(recipe: Recipe, out: Path) -> None:

@@ -325,6 +325,17 @@ const buttons = (...all) => kit.make("div", { class: "buttons" }, ...all);
 const controls = (...all) => kit.make("div", { class: "controls" }, ...all);
 const beside = (...all) => kit.make("div", { class: "side-by-side" }, ...all);
 
+const stage = kit.make(
+  "div", { inert: true }, // its place is kept from the first: nothing moves when the model is there
+  heading("New pictures"), ...(told ? captions() : names.length ? [kinds] : []), gallery, buttons(more),
+  heading("One picture by hand"),
+  hint("Press a picture above to choose it, then move it along the directions in which this model's pictures change most."),
+  beside(large, controls(...sliders, ...(quick ? [] : [solver]), buttons(level))),
+  heading("A walk between two"),
+  beside(between, controls(kit.make("div", { class: "ends" }, first, second), way, buttons(walk, start, end))),
+);
+live.append(stage);
+
 try {
   await pause();
   const runtime = kit.ready(ort, await kit.gunzip(bytes(text("wasm")).buffer));
@@ -336,15 +347,8 @@ try {
   const expected = bytes(settings.example.picture);
   const levels = Uint8ClampedArray.from(x, (value) => 127.5 * (1 + value));
   root.dataset.off = levels.reduce((most, level, i) => Math.max(most, Math.abs(level - expected[i])), 0);
-  live.append(
-    heading("New pictures"), ...(told ? captions() : names.length ? [kinds] : []), gallery, buttons(more),
-    heading("One picture by hand"),
-    hint("Press a picture above to choose it, then move it along the directions in which this model's pictures change most."),
-    beside(large, controls(...sliders, ...(quick ? [] : [solver]), buttons(level))),
-    heading("A walk between two"),
-    beside(between, controls(kit.make("div", { class: "ends" }, first, second), way, buttons(walk, start, end))),
-  );
   root.api = { draw, times, settled, ort, read };
+  stage.inert = false;
   root.dataset.state = "live";
   const same = `Its first picture differs from the one that PyTorch drew by at most ${root.dataset.off} of 255 levels.`;
   state.textContent = `The model runs in this page. ${same}`;
@@ -353,6 +357,7 @@ try {
   const took = milliseconds < 10 ? milliseconds.toFixed(1) : milliseconds.toFixed(0);
   state.textContent = `The model runs in this page, ${took} ms a picture here. ${same}`;
 } catch (error) {
+  stage.remove();
   root.dataset.state = "failed";
   state.textContent = "The model could not be started in this browser. The pictures below were drawn before, by the same model.";
   console.warn(error);

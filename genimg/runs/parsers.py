@@ -2,6 +2,8 @@
 
 import argparse
 import dataclasses
+import difflib
+import re
 from collections.abc import Sequence
 
 from genimg.data.captions import MOST
@@ -83,7 +85,7 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         usage="python -m genimg train [gan|vae|flow|latent] --data DATA --out FOLDER [options]",
         epilog=f"Without a family it is {DEFAULT}, with its options: train {DEFAULT} --help.",
     )  # fmt: skip
-    families = p.add_subparsers(dest="family", required=True, metavar="family")
+    families = p.add_subparsers(dest="family", required=True, metavar="family", prog="python -m genimg train")
     for family, (text, epilog) in FAMILY.items():
         usage = f"python -m genimg train {family} --data DATA --out FOLDER [options]"
         _add_options(command(families, family, text, train, usage=usage, epilog=epilog), family)
@@ -248,4 +250,5 @@ def unknown(left: Sequence[str], options: argparse.Namespace) -> str:
         return f"{name} is an option of train {' and train '.join(own)}, {here} has none"
     if options.command == "train" and name in ELSEWHERE:
         return f"{name} is no option of {here}: {ELSEWHERE[name]}"
-    return f"unrecognized arguments of {here}: {' '.join(left)}"
+    near = difflib.get_close_matches(name, re.findall(r"--[\w-]+", options.own.format_help()), 1, 0.7)
+    return f"unrecognized arguments of {here}: {' '.join(left)}{f'; the nearest is {near[0]}' if near else ''}"

@@ -148,7 +148,9 @@ def _run(
     with Stop(HEARD if first else None) as stop, Progress(recipe.steps, label, first, MEASURES) as progress:
         progress.begin(begun)
         if first and begun and _draws(begun, recipe.steps, save_every) and not kept.grid(training, out).exists():
-            _look(training, scores, out, _scores(begun, recipe, save_every), progress)  # killed after its checkpoint
+            _look(
+                training, scores, out, scores.wanted(begun, recipe.steps, save_every), progress
+            )  # killed after its checkpoint
         if begun < recipe.steps:
             _stop_if_over(scores, training)
         training.tell = lambda diagnosis: progress.say(f"warning: {advice.on_command_line(diagnosis)}")
@@ -170,7 +172,7 @@ def _run(
                 if first:
                     kept.save(training, out)
                 saved = time.perf_counter()
-            scored = _scores(training.step, recipe, save_every)
+            scored = scores.wanted(training.step, recipe.steps, save_every)
             if draws and first:
                 if stopping or stop.asked:  # the second: while it was being saved
                     done = "measured and drawn" if scored else "drawn"
@@ -214,11 +216,6 @@ def _stop_if_over(scores: Scores, training: Training) -> None:
         raise Stopped(
             f"stopped at step {training.step:,} of {training.steps:,}{found}; a larger --patience, or none, goes on", 0
         )
-
-
-def _scores(step: int, recipe: Recipe, save_every: int) -> bool:
-    """Whether the samples of a step are measured: at saves, and not where Ctrl-C happens to fall."""
-    return bool(recipe.held_out) and (step % save_every == 0 or step == recipe.steps)
 
 
 def _draws(step: int, steps: int, save_every: int) -> bool:

@@ -72,7 +72,7 @@ class Scores:
         out: the run's folder, whose table is gone on with.
         step: where the run is taken up; what comes later in the table is left out.
         patience: saves without a better one after which the run is to end; None for never.
-        begins: the step from which saves are counted for that: see `begins`.
+        begins: the step up to which nothing is measured: see the function.
 
     Attributes:
         rows: the scores, in the order of their steps.
@@ -86,13 +86,17 @@ class Scores:
         begins: int = 0,
     ) -> None:  # fmt: skip
         self.train, self.held_out, self.out, self.patience, self.begins = train, held_out, out, patience, begins
-        self.rows = [row for row in read(out) if row.step <= step]
+        self.rows = [row for row in read(out) if begins < row.step <= step]
         self.judge: _Judge | None = None
 
     def since_best(self) -> int:
-        """Saves since the best one, of those at which all networks had begun to learn."""
-        last = max(best(self.rows).step, self.begins) if self.rows else 0
-        return sum(row.step > last for row in self.rows)
+        """Saves since the best one."""
+        return sum(row.step > best(self.rows).step for row in self.rows)
+
+    def wanted(self, step: int, steps: int, save_every: int) -> bool:
+        """Whether the samples of a step are measured: at saves, and not where Ctrl-C happens to fall, nor before all
+        networks have begun to learn."""
+        return len(self.held_out) > 0 and step > self.begins and (step % save_every == 0 or step == steps)
 
     def over(self) -> bool:
         """Whether patience has come to its end."""
@@ -164,23 +168,32 @@ def best(rows: Sequence[Score]) -> Score:
 
 
 def sheet(history: History, rows: Sequence[Score]) -> np.ndarray:
-    """A figure of the losses, and beside them of the distances with their floor: (H, W, 3) in [0, 1], the same whatever
-    matplotlib is set to."""
+    """A figure of the losses, each kind in units of its own, and beside them of the distances with their floor:
+    (H, W, 3) in [0, 1], the same whatever matplotlib is set to."""
     from matplotlib import style
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    nats = [name for name in history.values if name.startswith("loss")]
+    velocity = ["velocity"] if "velocity" in history.values else []  # of a latent flow, beside its VAE's
     with style.context("default"):
-        figure = Figure(figsize=(10.0, 3.6), layout="constrained")
+        count = max(1, bool(nats) + bool(velocity) + bool(rows))
+        figure = Figure(figsize=(5.0 * count, 3.6), layout="constrained")
         canvas = FigureCanvasAgg(figure)
-        losses, *distances = figure.subplots(1, 2 if rows else 1, squeeze=False)[0]
-        plots.curves(history, ax=losses)
-        for ax in distances:
+        panels = iter(figure.subplots(1, count, squeeze=False, sharex=True)[0])
+        if nats:
+            plots.curves(history, nats, next(panels))
+        if velocity:
+            plots.curves(history, velocity, next(panels), "squared error of the velocity")
+        if rows:
+            ax = next(panels)
             steps = [row.step for row in rows]
             ax.plot(steps, [row.distance for row in rows], "o-", label="samples")
             ax.plot(steps, [row.floor for row in rows], "--", label="training pictures")
             ax.plot(best(rows).step, best(rows).distance, "*", ms=14, label="the best")
             ax.set(xlabel="step", ylabel="distance to pictures held out", yscale="log")
+            for axis in (ax.yaxis.set_major_formatter, ax.yaxis.set_minor_formatter):
+                axis("{x:g}")
             ax.legend()
         canvas.draw()
         return np.asarray(canvas.buffer_rgba())[..., :3] / 255

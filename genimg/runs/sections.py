@@ -41,7 +41,8 @@ def lead(out: Path, recipe: Recipe, parameters: int) -> str:
     text = f"A {width}x{height} generator of {parameters:,} weights after {after} steps."
     account = out / PICTURES
     read = account.read_text("utf-8").partition("\n")[0] if account.is_file() else ""
-    return html.escape(f"{text} It was trained on {read}{'' if read.endswith('...') else '.'}" if read else text)
+    apart = f"; {recipe.held_out:,} of them were held out to measure by" if recipe.held_out else ""
+    return html.escape(f"{text} Its pictures: {read}{apart}." if read else text)
 
 
 def grids(out: Path, height: int) -> str:
@@ -100,7 +101,9 @@ def numbers(out: Path, evaluated: str | os.PathLike[str] | None) -> str:
             ("share of these that samples cover", _number(best.coverage), _number(best.coverage_floor)),
             ("share of copies", _number(best.copies), ""),
         ]
-        caption = f"At step {best.step:,}, which came nearest of {len(saves)} saves; training pictures are the floor."
+        among = f"which came nearest of {len(saves)} saves" if len(saves) > 1 else "the one save that was measured"
+        caption = f"At step {best.step:,}, {among}; training pictures are the floor."
+        rows = [row for row in rows if row[1]]
         parts.append(_table(("Measure", "samples", "training pictures"), rows, caption))
     if evaluated is not None:
         found = files.read_json(evaluated)
@@ -165,9 +168,12 @@ def _number(value: Any) -> str:
 def recipe_of(recipe: Recipe) -> str:
     """The settings, and the command that trains with them."""
     rows = [(name.replace("_", "-"), _setting(value)) for name, value in asked(recipe).items()]
-    line = html.escape(" ".join(["python -m genimg", *map(shlex.quote, train_line(recipe))]))
+    words = ["python -m genimg train", *map(shlex.quote, train_line(recipe)[1:])]
+    line = " ".join(f"<span>{html.escape(word)}</span>" for word in words)  # a line breaks between them alone
+    again = "The same again, but for the weights of another run, with which this one began:"
+    again = again if recipe.begun_from else "The same again:"
     return _table(("Setting", "value"), rows, "The settings that it was trained with.") + (
-        f'<p class="muted">The same again:</p><pre tabindex="0">{line}</pre>'
+        f'<p class="muted">{again}</p><pre tabindex="0">{line}</pre>'
     )
 
 

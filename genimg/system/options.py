@@ -23,9 +23,9 @@ def command(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, text: str,
     run: Callable[[argparse.Namespace], int], **options: Any,
 ) -> argparse.ArgumentParser:  # fmt: skip
-    """A command's parser; `run` takes the options and gives the exit code."""
+    """A command's parser; `run` takes the options, the parser itself as `own` among them, and gives the exit code."""
     p = commands.add_parser(name, help=text, description=text, formatter_class=Help, allow_abbrev=False, **options)
-    p.set_defaults(run=run)
+    p.set_defaults(run=run, own=p)
     return p
 
 

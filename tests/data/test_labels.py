@@ -83,7 +83,10 @@ def test_tables_that_do_not_do(text, says, folder):
 
 
 def test_folders_without_subfolders_are_one_line(folder):
-    with pytest.raises(DataError, match=r"2 of 2 pictures lie in no subfolder of .*kind 10, .*: b\.png, d\.png$"):
+    with pytest.raises(
+        DataError,
+        match=r"2 of 2 pictures lie in no subfolder of .*kind 10, .*: b\.png, d\.png\. Mend that, or move them away$",
+    ):
         load_images(folder / "kind 10", 8, classes="folder")
     (folder / "kind 2" / "a.png").rename(folder / "a.png")
     with pytest.raises(DataError, match=r"1 of 4 pictures lie in no subfolder of .*: a\.png$"):

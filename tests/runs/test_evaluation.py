@@ -115,6 +115,9 @@ def test_another_working_folder_with_a_folder_of_that_name(copy, run, monkeypatc
     monkeypatch.chdir(tmp_path)
     assert main(["evaluate", str(copy / "a"), "--n", "20"]) == 2
     assert "--trained-on names the folder that has them" in capsys.readouterr().err
+    (tmp_path / "seen").rename(tmp_path / "moved")
+    assert main(["evaluate", str(copy / "a"), "--n", "20"]) == 2
+    assert "--trained-on names the folder where the pictures of" in capsys.readouterr().err
     assert main(["evaluate", str(copy / "a"), "--n", "20", "--trained-on", str(run / "seen")]) == 0
 
 

@@ -143,7 +143,9 @@ ARGUMENTS = {
     "from another family": (with_(VAE, "--from", "run"), ["--from run", "family"]),
     "from another than before": (with_(MORE, "--from", "one"), ["run was begun from nothing, not from one"]),
     "words of others": (with_(NEW, "--epochs", "3"), ["--steps counts batches"]),
-    "option of sample": (with_(SAMPLE, "--batch", "3"), ["unrecognized arguments of sample", "--help"]),
+    "option of sample": (with_(SAMPLE, "--batch", "3"), ["unrecognized arguments of sample", "genimg sample --help"]),
+    "typing error": (with_(NEW, "--stpes", "3"), ["--stpes 3; the nearest is --steps", "genimg train gan --help"]),
+    "size half": (with_(NEW, "--size", "64x"), ["(python -m genimg train gan --help tells more)"]),
     "norm of text's networks": (
         with_(NEW, "--networks", "text", "--size", "32", "--norm", "group"),
         ["text gan has no"],

@@ -595,6 +595,16 @@ def test_a_page_fits_a_phone_and_follows_the_system(family, scheme, visit):
     assert all(names) and all(canvas.get_attribute("aria-label") for canvas in page.locator("canvas").all())
 
 
+def test_nothing_moves_when_the_model_is_there(visit, browser, made):  # noqa: F811
+    top = "document.getElementById('grids').getBoundingClientRect().top + scrollY"
+    page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    page.goto(made["gan"].as_uri(), wait_until="domcontentloaded")
+    before = page.evaluate(top)
+    page.wait_for_selector("html[data-state='live']", state="attached")
+    assert abs(page.evaluate(top) - before) < 30 and before > 900  # a line of text more, at most
+    page.context.close()
+
+
 def test_without_javascript_the_pictures_are_there(browser, made):  # noqa: F811
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()

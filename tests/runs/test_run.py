@@ -404,7 +404,7 @@ def test_how_often_is_saved_changes_no_weight(run, tmp_path):
 @pytest.mark.parametrize(
     ("change", "names"),
     [
-        (["--steps", "11"], ["planned for 12 steps", "--steps 11"]),
+        (["--steps", "11"], ["planned for 12 steps", "--steps 11", "by --from"]),
         (["--lr", "0.002", "--seed", "4"], ["--lr was 0.001, is 0.002", "--seed was 0, is 4", "another --out"]),
         (["--n", "99"], ["--n was 100, is 99"]),
         (["--loss", "hinge"], ["--loss was relativistic, is hinge"]),

@@ -1,5 +1,6 @@
 """Pictures held out, what is measured against them at each save, the best one kept, and patience."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -158,17 +159,22 @@ def test_the_best_is_sampled_and_the_last_on_request(tmp_path, capsys):
     assert bits[0] > bits[1]
 
 
-def test_patience_waits_for_the_network_that_learns_last(tmp_path):
+def test_nothing_is_measured_before_the_network_that_learns_last_has_begun(tmp_path):
     recipe = Recipe("latent", "shapes", size=8, channels=3, width=4).complete()
     assert scoring.begins(recipe.build(), 1000) == 500
     assert scoring.begins(Recipe("vae", "shapes", size=8, channels=3, width=4).complete().build(), 1000) == 0
     train, held_out = load_images("shapes", 8, 60, seed=0).split(20, seed=0)
     scores = Scores(train, held_out, tmp_path, 0, 2, begins=500)
+    assert [step for step in range(0, 1001, 50) if scores.wanted(step, 1000, 100)] == [600, 700, 800, 900, 1000]
+    assert not any(Scores(train, held_out[:0], tmp_path, 0, None).wanted(step, 10, 2) for step in range(11))
     found = []
-    for step, distance in [(100, 1.0), (300, 2.0), (500, 3.0), (600, 2.0), (700, 2.5)]:
+    for step, distance in [(600, 2.0), (700, 2.5), (800, 2.5)]:
         scores.rows.append(Score(step, distance, 0.5, 0.5, 1.0, None))
         found.append((scores.since_best(), scores.over()))
-    assert found == [(0, False), (0, False), (0, False), (1, False), (2, True)]
+    assert found == [(0, False), (1, False), (2, True)]
+    rows = [dataclasses.asdict(Score(step, 1.0, 0.5, 0.5, 1.0, None)) for step in (400, 500, 600)]
+    (tmp_path / scoring.SCORES).write_text(json.dumps(rows))  # as an earlier version kept them
+    assert [row.step for row in Scores(train, held_out, tmp_path, 600, 2, begins=500).rows] == [600]
 
 
 def test_patience_stops_a_run_that_gets_no_better(tmp_path, capsys):

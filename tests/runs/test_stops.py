@@ -249,8 +249,9 @@ def test_what_a_run_of_the_same_family_came_to_is_read_from_the_record(tmp_path)
     assert on_record(Recipe("latent", "x"), [tmp_path]) is None
     (tmp_path / "race.json").write_text(files.as_json({"parts": parts}))
     assert on_record(Recipe("latent", "x"), [tmp_path / "none", tmp_path]) == (
-        "for comparison, a run on record: latent, 15 minutes of one core, 2,903 other pictures of 64 pixels: distance "
-        "25 (training pictures 10.7, blurred ones 242), coverage 0.85 (0.98)"
+        "for comparison, a run on record: latent, 15 minutes of one core, 2,903 pictures of 64 pixels: in "
+        "evaluate, whose many samples come out nearer than the few of a save, distance 25 "
+        "(training pictures 10.7, blurred ones 242), coverage 0.85 (0.98)"
     )
     assert on_record(Recipe("gan", "x"), [tmp_path]) is None
 
