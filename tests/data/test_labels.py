@@ -89,7 +89,7 @@ def test_folders_without_subfolders_are_one_line(folder):
     ):
         load_images(folder / "kind 10", 8, classes="folder")
     (folder / "kind 2" / "a.png").rename(folder / "a.png")
-    with pytest.raises(DataError, match=r"1 of 4 pictures lie in no subfolder of .*: a\.png$"):
+    with pytest.raises(DataError, match=r"1 of 4 pictures lie in no subfolder of .*: a\.png\. Mend that"):
         load_images(folder, 8, classes="folder")
     with pytest.raises(DataError, match="neither the word folder nor a table that can be read"):
         load_images(folder, 8, classes="folders")
