@@ -159,12 +159,6 @@ def hue_to_rgb(hue: Tensor, middle: float, swing: float) -> Tensor:
     return middle + swing * torch.cos(2 * math.pi * (hue.unsqueeze(-1) - phase))
 
 
-def rgb_to_hue(rgb: Tensor) -> Tensor:
-    """The inverse of `hue_to_rgb`: (..., 3) -> hue in turns, in [0, 1)."""
-    phase = 2 * math.pi * torch.arange(3, device=rgb.device) / 3
-    return (torch.atan2((rgb * phase.sin()).sum(-1), (rgb * phase.cos()).sum(-1)) / (2 * math.pi)) % 1.0
-
-
 def _pair(value: float | tuple[float, ...] | list[float]) -> tuple[float, ...]:
     return tuple(value) if isinstance(value, (tuple, list)) else (value, value)
 

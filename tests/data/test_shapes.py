@@ -65,8 +65,9 @@ def test_position_up_is_up_and_right_is_right():
 
 
 def test_hue_inverts():
-    hue = torch.linspace(0, 0.99, 50)
-    turned = shapes.rgb_to_hue(shapes.hue_to_rgb(hue, 0.5, 0.4)) - hue
+    hue, phase = torch.linspace(0, 0.99, 50), 2 * torch.pi * torch.arange(3) / 3
+    rgb = shapes.hue_to_rgb(hue, 0.5, 0.4)
+    turned = torch.atan2((rgb * phase.sin()).sum(-1), (rgb * phase.cos()).sum(-1)) / (2 * torch.pi) - hue
     assert ((turned + 0.5) % 1.0 - 0.5).abs().max() < 1e-5
 
 
