@@ -7,7 +7,6 @@ their Chinese.
 """
 
 import sys
-from itertools import zip_longest
 from pathlib import Path
 
 from hypothesis import settings
@@ -69,15 +68,18 @@ def _lacking_chinese(notebook):
 NotebookRun.execute = _execute_and_keep
 
 
-def pytest_collection_modifyitems(items):
-    """The longest chapters first, each followed by a short test.
+#: Folders of tests that start processes, which take longest.
+SLOW = ("runs", "system", "tests")
 
-    pytest-xdist hands a worker its next item while the last one still runs: of two chapters in a row, the second
-    would wait for the first although the other worker is free.
+
+def pytest_collection_modifyitems(items):
+    """The longest files first, so that no worker is left alone with one: chapters, then tests that start processes.
+
+    A file's tests stay with one worker, which makes what they share once.
     """
-    chapters = sorted(
-        (item for item in items if item.path.suffix == ".ipynb"), key=lambda item: -executed.minutes(item.path)
-    )
-    tests = [item for item in items if item.path.suffix != ".ipynb"]
-    pairs = zip_longest(chapters, tests[: len(chapters)])
-    items[:] = [item for pair in pairs for item in pair if item] + tests[len(chapters) :]
+
+    def place(item):
+        chapter = item.path.suffix == ".ipynb"
+        return not chapter, -executed.minutes(item.path) if chapter else item.path.parent.name not in SLOW
+
+    items.sort(key=place)

@@ -2,17 +2,28 @@
 
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 from docutils import nodes
+from PIL import Image
 
 # A button "Show code cell source" whose name for screen readers is "Toggle hidden content": its words are its name.
 MARKS = r"[^\s\u4e00-\u9fff]{1,4}(?=\s|$)|[，。；：、？！）”]{1,2}"  # what stays on a formula's line
 MISNAMED = '<summary aria-label="Toggle hidden content">'
+PICTURE = re.compile(r'<img (?=[^>]*src="[^"]*_images/([^"]+\.png)")')
 
 
-def _name_buttons(app, pagename, templatename, context, doctree):
+def _mend_body(app, pagename, templatename, context, doctree):
     if "body" in context:
-        context["body"] = context["body"].replace(MISNAMED, "<summary>")
+        body = context["body"].replace(MISNAMED, "<summary>")
+        files = {name: Path(app.srcdir) / source for source, name in app.builder.images.items()}
+        context["body"] = PICTURE.sub(lambda tag: _sized(tag[0], files[unquote(tag[1])]), body)
+
+
+def _sized(tag, file):
+    """With its size a picture keeps its place before it is there, however narrow the style sheet makes it."""
+    with Image.open(file) as picture:
+        return f'{tag}width="{picture.width}" height="{picture.height}" '
 
 
 def _keep_together(app, doctree, docname):
@@ -34,7 +45,7 @@ def _drop_icon_script(app, exception):
 
 
 def setup(app):
-    app.connect("html-page-context", _name_buttons)
+    app.connect("html-page-context", _mend_body)
     app.connect("doctree-resolved", _keep_together)
     app.connect("build-finished", _drop_icon_script)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -148,9 +148,8 @@ def _run(
     with Stop(HEARD if first else None) as stop, Progress(recipe.steps, label, first, MEASURES) as progress:
         progress.begin(begun)
         if first and begun and _draws(begun, recipe.steps, save_every) and not kept.grid(training, out).exists():
-            _look(
-                training, scores, out, scores.wanted(begun, recipe.steps, save_every), progress
-            )  # killed after its checkpoint
+            measured = scores.wanted(begun, recipe.steps, save_every)
+            _look(training, scores, out, measured, progress)  # killed after its checkpoint
         if begun < recipe.steps:
             _stop_if_over(scores, training)
         training.tell = lambda diagnosis: progress.say(f"warning: {advice.on_command_line(diagnosis)}")

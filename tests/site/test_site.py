@@ -7,9 +7,11 @@ import gzip
 import os
 import re
 import threading
-from functools import partial
+from contextlib import contextmanager
+from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from browsers import browser  # noqa: F401
@@ -20,7 +22,23 @@ if not os.environ.get("BOOK_SITE"):
 SITE = Path(os.environ["BOOK_SITE"]).resolve()
 PAGES = sorted(page.relative_to(SITE).as_posix() for page in SITE.rglob("*.html") if "_static" not in page.parts)
 CHAPTERS = [page for page in PAGES if page.startswith(("book/", "zh/book/"))]  # of both editions
+LISTINGS = [page for page in PAGES if "_modules/" in page]  # of the package's code, all made alike
+OTHERS = [*(page for page in PAGES if page not in CHAPTERS and page not in LISTINGS), *LISTINGS[-2:]]
+HEAVIEST = 3_000_000  # bytes of a page, before a live part is opened
 WIDTHS = {"phone": 360, "desktop": 1440}
+#: How pages are looked at; the Chinese ones, which have the same parts as the English, on a phone alone.
+SCREENS = [
+    (page, *screen)
+    for pages in (CHAPTERS, OTHERS)
+    for screen in (("phone", "dark"), ("desktop", "light"))
+    for page in pages
+    if screen[0] == "phone" or not page.startswith("zh/")
+]
+
+
+@cache
+def packed_file(path):
+    return gzip.compress(path.read_bytes(), 6)
 
 
 class Host(SimpleHTTPRequestHandler):
@@ -36,7 +54,7 @@ class Host(SimpleHTTPRequestHandler):
         path = path / "index.html" if path.is_dir() and self.path.partition("?")[0].endswith("/") else path
         if path.suffix not in self.TEXTS or not path.is_file():
             return super().do_GET()
-        packed = gzip.compress(path.read_bytes(), 6)
+        packed = packed_file(path)
         self.send_response(200)
         self.send_header("Content-Type", self.guess_type(path))
         self.send_header("Content-Encoding", "gzip")
@@ -53,12 +71,12 @@ def address():
     server.shutdown()
 
 
-@pytest.fixture
-def visit(browser, address):  # noqa: F811
-    """Opens a page; whatever it fetches from elsewhere, misses or throws is in `visit.problems`."""
+@contextmanager
+def opening(browser, address):  # noqa: F811
+    """Opens pages; whatever one fetches from elsewhere, misses or throws is in `problems`."""
     contexts, problems = [], []
 
-    def open_page(path, width=WIDTHS["desktop"], scheme="light"):
+    def open_page(path, width=WIDTHS["desktop"], scheme="light", maths=True):
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
         contexts.append(context)
 
@@ -69,12 +87,15 @@ def visit(browser, address):  # noqa: F811
             return route.abort()
 
         context.route("**/*", guard)
+        if not maths:  # which takes half of the time, and most tests of an explorer do not look at it
+            context.route("**/tex-chtml.js*", lambda route: route.fulfill(body="", content_type="text/javascript"))
         page = context.new_page()
         page.on("pageerror", lambda error: problems.append(f"throws {error}"))
         page.on("console", lambda line: problems.append(f"logs {line.text}") if line.type == "error" else None)
         page.on("response", lambda r: problems.append(f"misses {r.url}") if r.status >= 400 else None)
-        page.goto(address + path, wait_until="networkidle")
-        page.wait_for_function("!window.MathJax || !MathJax.startup || MathJax.startup.promise.then(() => true)")
+        page.goto(address + path, wait_until="networkidle" if maths else "load")
+        if maths:
+            page.wait_for_function("!window.MathJax || !MathJax.startup || MathJax.startup.promise.then(() => true)")
         return page
 
     open_page.problems = problems
@@ -83,26 +104,55 @@ def visit(browser, address):  # noqa: F811
         context.close()
 
 
+@pytest.fixture
+def visit(browser, address):  # noqa: F811
+    """Opens pages for one test, which may change them."""
+    with opening(browser, address) as open_page:
+        yield open_page
+
+
+@pytest.fixture(scope="module")
+def seen(request, browser, address):  # noqa: F811
+    """A page that several tests look at, one after the other."""
+    path, width, scheme = request.param
+    with opening(browser, address) as open_page:
+        page = open_page(path, WIDTHS[width], scheme)
+        page.problems = open_page.problems
+        yield page
+
+
+def looking_at(pages):
+    chosen = [screen for screen in SCREENS if screen[0] in pages]
+    return pytest.mark.parametrize("seen", chosen, ids=lambda screen: "-".join(screen[:2]), indirect=True)
+
+
 def test_the_site_has_its_pages():
     assert {"index.html", "search.html", "book/index.html", "book/references.html"} <= set(PAGES)
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("path", PAGES)
-def test_page_stands_alone_and_fits(visit, path, width):
-    page = visit(path, WIDTHS[width])
-    overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-    assert not visit.problems
+@looking_at(CHAPTERS + OTHERS)
+def test_page_stands_alone_and_fits(seen):
+    overflow = seen.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert not seen.problems
     assert overflow <= 0, f"the page scrolls {overflow} px sideways"
 
 
-@pytest.mark.parametrize("path", CHAPTERS)
-def test_maths_is_drawn(visit, path):
-    page = visit(path)
-    written = page.locator("article .math").count()
-    assert page.locator("article mjx-container").count() >= written
-    assert page.locator("mjx-merror").count() == 0
-    words = page.evaluate(
+@looking_at(CHAPTERS + OTHERS)
+def test_pages_weigh_little(seen):
+    sizes = seen.evaluate(
+        """() => performance.getEntriesByType('resource').concat(performance.getEntriesByType('navigation'))
+                   .map(e => [e.name, e.encodedBodySize])"""
+    )
+    assert len(sizes) > 3
+    assert sum(size for _, size in sizes) < HEAVIEST, sorted(sizes, key=lambda one: -one[1])[:5]
+
+
+@looking_at(CHAPTERS)
+def test_maths_is_drawn(seen):
+    written = seen.locator("article .math").count()
+    assert seen.locator("article mjx-container").count() >= written
+    assert seen.locator("mjx-merror").count() == 0
+    words = seen.evaluate(
         """() => { const copy = document.querySelector("article").cloneNode(true);
                    copy.querySelectorAll("pre, code, dt.sig, script, style, mjx-container").forEach(e => e.remove());
                    return copy.textContent; }"""
@@ -126,10 +176,9 @@ def test_a_full_stop_stays_with_its_formula(visit):
         assert not apart
 
 
-@pytest.mark.parametrize("path", CHAPTERS)
-def test_wide_formulas_start_with_their_beginning(visit, path):
-    page = visit(path, WIDTHS["phone"])
-    starts = page.eval_on_selector_all(
+@looking_at(CHAPTERS)
+def test_wide_formulas_start_with_their_beginning(seen):
+    starts = seen.eval_on_selector_all(
         ".bd-article div.math",
         "all => all.map(e => e.querySelector('mjx-container').getBoundingClientRect().left - "
         "e.getBoundingClientRect().left)",
@@ -137,10 +186,9 @@ def test_wide_formulas_start_with_their_beginning(visit, path):
     assert all(start > -1 for start in starts), "a formula's left end is out of sight"
 
 
-@pytest.mark.parametrize("path", CHAPTERS)
-def test_figures_have_alternative_text_true_colours_and_proportions(visit, path):
-    page = visit(path, WIDTHS["phone"], scheme="dark")
-    for image in page.locator("article img").all():
+@looking_at(CHAPTERS)
+def test_figures_have_alternative_text_true_colours_and_proportions(seen):
+    for image in seen.locator("article img").all():
         alt = image.get_attribute("alt") or ""
         source = image.get_attribute("src")
         assert len(alt.split()) >= 4 or len(re.findall("[\u4e00-\u9fff]", alt)) >= 8, f"{source} has the text {alt!r}"
@@ -159,17 +207,15 @@ def test_figures_carry_the_number_of_their_chapter(path):
     assert set(figures) <= {number[1] if number else "0"}
 
 
-@pytest.mark.parametrize("path", CHAPTERS)
-def test_cells_leave_no_warnings_in_the_page(visit, path):
-    page = visit(path)
-    assert page.locator("article .output.stderr, article .output.traceback").all_inner_texts() == []
+@looking_at(CHAPTERS)
+def test_cells_leave_no_warnings_in_the_page(seen):
+    assert seen.locator("article .output.stderr, article .output.traceback").all_inner_texts() == []
 
 
-@pytest.mark.parametrize("path", CHAPTERS)
-def test_solutions_are_hidden_until_opened(visit, path):
-    page = visit(path)
-    exercises = page.locator("section#exercises")
-    if Path(path).stem in ("api", "claims", "micro", "ran", "references"):
+@looking_at(CHAPTERS)
+def test_solutions_are_hidden_until_opened(seen):
+    exercises = seen.locator("section#exercises")
+    if Path(urlsplit(seen.url).path).stem in ("api", "claims", "micro", "ran", "references"):
         assert exercises.count() == 0
         return
     words = exercises.locator("em:text-matches('^(Solution|Figure|解答|图 )')")

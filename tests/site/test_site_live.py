@@ -32,8 +32,8 @@ SMALL_PICTURE = "e => { const c = document.createElement('canvas'); c.width = c.
 def open_explorer(visit):  # noqa: F811
     """Scrolls to an explorer and waits until it lives; returns page and element."""
 
-    def open_(kind, width=1440, scheme="light", still=False, edition=""):
-        page = visit(edition + EXPLORERS[kind], width, scheme)
+    def open_(kind, width=1440, scheme="light", still=False, edition="", maths=False):
+        page = visit(edition + EXPLORERS[kind], width, scheme, maths)
         if still:
             page.emulate_media(reduced_motion="reduce")
         explorer = page.locator(f".explorer[data-kind='{kind}']")
@@ -381,7 +381,7 @@ def test_motion_starts_when_asked_for_and_obeys_the_reader(open_explorer, kind):
 @pytest.mark.parametrize("kind", EXPLORERS)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_explorers_fit_a_phone(open_explorer, kind, scheme):
-    page, explorer = open_explorer(kind, width=360, scheme=scheme)
+    page, explorer = open_explorer(kind, width=360, scheme=scheme, maths=True)
     assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
     box = explorer.bounding_box()
     for part in explorer.locator("canvas, input, select, button").all():

@@ -14,8 +14,6 @@ from test_site import CHAPTERS, PAGES, SITE, WIDTHS, address, browser, visit  # 
 sys.path.insert(0, str(Path(__file__).parents[2] / "book" / "_ext"))
 import address as repository
 
-HEAVIEST = 3_000_000  # bytes of a page, before a live part is opened
-
 
 class Page(HTMLParser):
     """Links, identifiers and meta elements of a page."""
@@ -62,17 +60,6 @@ def test_links_and_anchors_lead_somewhere(pages, path):
     assert not lost
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_pages_weigh_little(visit, path):  # noqa: F811
-    page = visit(path)
-    page.evaluate("scrollTo(0, 0)")
-    sizes = page.evaluate(
-        """() => performance.getEntriesByType('resource').concat(performance.getEntriesByType('navigation'))
-                   .map(e => [e.name, e.encodedBodySize])"""
-    )
-    assert sum(size for _, size in sizes) < HEAVIEST, sorted(sizes, key=lambda one: -one[1])[:5]
-
-
 @pytest.mark.parametrize("path", CHAPTERS)
 def test_a_page_says_what_it_is(pages, path):
     page = pages[path]
@@ -98,6 +85,22 @@ def test_the_icon_is_there(pages):
     for path in CHAPTERS:
         assert any(link.split("?")[0].endswith("favicon.svg") for link in pages[path].links)
     assert (SITE / "_static" / "favicon.svg").read_text("utf-8").startswith(("<svg", "<?xml"))
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("path", ["book/index.html", "book/gan.html"])
+def test_pictures_keep_their_place_before_they_come(visit, browser, address, path, width):  # noqa: F811
+    heights = "[...document.querySelectorAll('article img')].map((e) => e.getBoundingClientRect().height)"
+    there = visit(path, WIDTHS[width]).evaluate(heights)
+    assert len(there) > 4 and max(there) > 50
+    context = browser.new_context(viewport={"width": WIDTHS[width], "height": 900})
+    page = context.new_page()
+    page.route("**/_images/*", lambda route: None)  # asked for, and never answered
+    page.goto(address + path, wait_until="domcontentloaded")
+    near = f"there => {{ const kept = {heights}; return there.every((one, i) => Math.abs(one - kept[i]) < 3); }}"
+    page.wait_for_function(near, arg=there, timeout=20_000)  # that the style sheet is there, too
+    assert page.evaluate("[...document.querySelectorAll('article img')].every((e) => !e.naturalWidth)")
+    context.close()
 
 
 @pytest.mark.parametrize(("words", "found"), [("mode collapse", "gan.html"), ("reparameterise", "vae.html")])
