@@ -6,6 +6,7 @@ healthy runs must not have one. Figures have no letters but those of the font th
 their Chinese.
 """
 
+import signal
 import sys
 from pathlib import Path
 
@@ -22,6 +23,10 @@ from genimg.book.zh import outputs, words
 
 settings.register_profile("book", deadline=None)  # no test depends on the clock
 settings.load_profile("book")
+
+# A shell has what it puts into the background ignore Ctrl-C, and so would all that the tests start and stop.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _execute = NotebookRun.execute
 
