@@ -22,8 +22,8 @@ if not os.environ.get("BOOK_SITE"):
 SITE = Path(os.environ["BOOK_SITE"]).resolve()
 PAGES = sorted(page.relative_to(SITE).as_posix() for page in SITE.rglob("*.html") if "_static" not in page.parts)
 CHAPTERS = [page for page in PAGES if page.startswith(("book/", "zh/book/"))]  # of both editions
-LISTINGS = [page for page in PAGES if "_modules/" in page]  # of the package's code, all made alike
-OTHERS = [*(page for page in PAGES if page not in CHAPTERS and page not in LISTINGS), *LISTINGS[-2:]]
+LISTINGS = [page for page in PAGES if "_modules/" in page]  # of code, all made alike, the English ones first
+OTHERS = [*(page for page in PAGES if page not in CHAPTERS and page not in LISTINGS), LISTINGS[0], LISTINGS[-1]]
 HEAVIEST = 3_000_000  # bytes of a page, before a live part is opened
 WIDTHS = {"phone": 360, "desktop": 1440}
 #: How pages are looked at; the Chinese ones, which have the same parts as the English, on a phone alone.

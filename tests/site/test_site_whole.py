@@ -1,4 +1,4 @@
-"""The built site as a whole: every link leads somewhere, pages weigh little, say what they are, and can be printed."""
+"""The built site as a whole: every link leads somewhere, pages say what they are, keep still, and can be printed."""
 
 import json
 import re
