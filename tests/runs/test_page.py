@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from browsers import browser  # noqa: F401
+from browsers import SEEDED, browser, rest  # noqa: F401
 from PIL import Image
 
 from genimg.__main__ import main, parser
@@ -393,6 +393,7 @@ def visit(browser, made):  # noqa: F811
     def open_page(family, width=1440, scheme="light", file=None, **options):
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
         context.set_offline(True)
+        context.add_init_script(SEEDED)
         contexts.append(context)
         page, address = context.new_page(), (file or made[family]).as_uri()
         page.on("request", lambda r: problems.append(r.url[:100]) if not r.url.startswith((address, "data:")) else None)
@@ -452,6 +453,9 @@ def test_all_of_it_answers_to_the_keyboard(family, visit):
     chosen = drawn(page)
     assert chosen[gallery] == chosen[2] != new[gallery] and chosen[:gallery] == new[:gallery]
     assert page.locator(".gallery button").nth(2).get_attribute("aria-pressed") == "true"
+    page.get_by_role("button", name="All directions to zero").focus()
+    page.keyboard.press("Enter")  # a picture may stand beyond the end of a slider
+    assert drawn(page)[gallery] != chosen[gallery]
     for k in range(1, shown.DIRECTIONS + 1):
         was = drawn(page)[gallery]
         slider = page.get_by_role("slider", name=f"Direction {k}")
@@ -576,10 +580,7 @@ def test_a_walk_goes_when_asked_to_and_obeys_the_reader(visit):
     assert drawn(page) != at_rest
     page.emulate_media(reduced_motion="reduce")
     walk.wait_for(state="hidden")
-    page.wait_for_timeout(300)  # what was under way when it stopped
-    stopped = drawn(page)
-    page.wait_for_timeout(300)
-    assert drawn(page) == stopped
+    rest(page, lambda: drawn(page))  # when what was under way has ended
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

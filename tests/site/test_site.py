@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from browsers import browser  # noqa: F401
+from browsers import SEEDED, browser  # noqa: F401
 
 if not os.environ.get("BOOK_SITE"):
     pytest.skip("BOOK_SITE names no built site", allow_module_level=True)
@@ -78,6 +78,7 @@ def opening(browser, address):  # noqa: F811
 
     def open_page(path, width=WIDTHS["desktop"], scheme="light", maths=True):
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        context.add_init_script(SEEDED)
         contexts.append(context)
 
         def guard(route):

@@ -6,6 +6,7 @@ import re
 import live  # of book/_ext, as conftest.py arranges
 import numpy as np
 import pytest
+from browsers import comes, rest
 from test_site import SITE, WIDTHS, address, browser, visit  # noqa: F401
 
 said = []
@@ -272,10 +273,9 @@ def test_sliders_answer_to_the_keyboard(open_explorer, kind):
         slider.focus()
         for _ in range(3):
             page.keyboard.press("PageDown")
-        settled(page)
-        page.wait_for_timeout(300)
         assert slider.input_value() != value
-        assert drawn(explorer) != before, f"{slider.get_attribute('id')} changes nothing"
+        assert comes(page, lambda was=before: drawn(explorer) != was), f"{slider.get_attribute('id')} changes nothing"
+        rest(page, lambda: drawn(explorer))
         assert slider.get_attribute("aria-valuetext")
 
 
@@ -283,13 +283,11 @@ def test_sliders_answer_to_the_keyboard(open_explorer, kind):
 def test_changes_are_announced_once_they_pause(open_explorer, kind):
     page, explorer = open_explorer(kind)
     line = explorer.locator("[role='status']")
-    page.wait_for_timeout(700)
-    before = line.text_content()
+    before = rest(page, line.text_content)
     slider = explorer.locator("input[type='range']").first
     slider.focus()
     page.keyboard.press("Home")
-    page.wait_for_timeout(900)
-    assert line.text_content() not in ("", before)
+    assert comes(page, lambda: line.text_content() not in ("", before))
 
 
 @pytest.mark.parametrize("kind", EXPLORERS)
@@ -368,14 +366,11 @@ def test_motion_starts_when_asked_for_and_obeys_the_reader(open_explorer, kind):
     # Frames tell when they began, on a busy machine long before the click that they follow.
     page.evaluate("(ask => { window.requestAnimationFrame = draw => ask(t => draw(t - 100)); })(requestAnimationFrame)")
     explorer.get_by_role("button", name=name).click()
-    page.wait_for_timeout(400)
-    assert drawn(explorer) != at_rest
+    assert comes(page, lambda: drawn(explorer) != at_rest)
     page.emulate_media(reduced_motion="reduce")
     settled(page)
     assert not explorer.get_by_role("button", name=name).is_visible()
-    stopped = drawn(explorer)
-    page.wait_for_timeout(300)
-    assert drawn(explorer) == stopped
+    rest(page, lambda: drawn(explorer))
 
 
 @pytest.mark.parametrize("kind", EXPLORERS)
@@ -445,8 +440,7 @@ def test_unknown_words_are_named_and_mended(open_explorer):
     for word in ("'sqaure'", "'square'", "'rong'", "'ring'"):
         assert word in said
     assert field.get_attribute("aria-invalid") == "true" and explorer.locator(".problem b").count() == 0
-    page.wait_for_timeout(900)
-    assert "'sqaure'" in explorer.locator("[role='status']").text_content()
+    assert comes(page, lambda: "'sqaure'" in explorer.locator("[role='status']").text_content())
     assert views(explorer) == at_rest, "words that are not known are drawn"
     field.fill("a green square left of a blue rong")
     page.wait_for_function("!document.querySelector('.stage[data-problem]').dataset.problem.includes('sqaure')")
@@ -586,31 +580,26 @@ def test_the_gan_in_the_page_trains_when_asked_to(open_explorer):
         "Number(document.querySelector('.explorer[data-kind=\"gan-2d\"] .stage').dataset.steps) > 40"
     )
     explorer.get_by_role("button", name="Pause").click()
-    page.wait_for_timeout(500)
-    stopped = game(explorer)["steps"]
-    page.wait_for_timeout(500)
-    assert game(explorer)["steps"] == stopped
+    rest(page, lambda: game(explorer)["steps"])
     explorer.get_by_role("button", name="Reset").click()
     page.wait_for_selector(".stage[data-steps='0']")
     settled(page)
     assert drawn(explorer) == at_rest, "the same seed starts elsewhere"
     explorer.get_by_label("Random start").focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(500)
-    assert drawn(explorer) != at_rest
+    assert comes(page, lambda: drawn(explorer) != at_rest)
 
 
 def test_collapse_and_cure_set_the_controls(open_explorer):
     page, explorer = open_explorer("gan-2d")
     explorer.get_by_role("button", name="Cure it").click()
-    page.wait_for_timeout(500)
+    assert comes(page, lambda: game(explorer)["running"])
     cured = game(explorer)["chosen"]
-    assert cured["r1"] > 0 and cured["r2"] == 0 and game(explorer)["running"]
+    assert cured["r1"] > 0 and cured["r2"] == 0
     assert explorer.get_by_label("Penalty").input_value() == "r1"
     assert float(explorer.get_by_label("Its weight").input_value()) == cured["r1"]
     explorer.get_by_role("button", name="Let it collapse").click()
-    page.wait_for_timeout(500)
-    assert game(explorer)["chosen"] == {**cured, "r1": 0}
+    assert comes(page, lambda: game(explorer)["chosen"] == {**cured, "r1": 0})
     assert explorer.get_by_label("Penalty").input_value() == "none"
     assert explorer.get_by_label("Its weight").is_disabled(), "a weight of nothing"
     explorer.get_by_label("Penalty").select_option("both")
@@ -665,8 +654,7 @@ def test_training_pauses_out_of_sight_and_draws_seldom_if_asked_to(open_explorer
     )
     assert 1 <= views <= 4
     page.evaluate("scrollTo(0, 0)")
-    page.wait_for_timeout(500)
-    assert not game(explorer)["running"]
+    assert comes(page, lambda: not game(explorer)["running"])
 
 
 def test_the_flow_in_the_page_learns_and_its_points_go_their_way(open_explorer):
@@ -719,13 +707,10 @@ def test_nothing_is_trained_before_something_is_drawn(open_explorer, kind):
     train.click()
     page.wait_for_function("Number(document.querySelector('.stage[data-near]').dataset.steps) > 10")
     explorer.get_by_role("button", name="Clear the drawing").click()
-    page.wait_for_timeout(500)
-    stopped = game(explorer)
-    page.wait_for_timeout(500)
-    assert page.evaluate(KEPT) == [] and not stopped["running"] and game(explorer)["steps"] == stopped["steps"]
+    stopped = rest(page, lambda: [game(explorer)[key] for key in ("running", "steps")])
+    assert page.evaluate(KEPT) == [] and not stopped[0]
     strike(page, canvas, (0.2, 0.2), (0.4, 0.2))
-    page.wait_for_timeout(500)
-    assert game(explorer)["running"], "the reader has let it run: it goes on, on the new drawing"
+    assert comes(page, lambda: game(explorer)["running"]), "the reader has let it run: it goes on, on the new drawing"
 
 
 @pytest.mark.parametrize("kind", TRAINED_HERE)
@@ -749,8 +734,7 @@ def test_the_keyboard_draws_and_is_told_where(open_explorer, kind):
     assert canvas.get_attribute("role") == "img" and canvas.get_attribute("tabindex") is None
     explorer.get_by_label("Data", exact=True).select_option("drawn")
     canvas.focus()
-    page.wait_for_timeout(500)  # it may have scrolled there
-    top = page.evaluate("scrollY")
+    top = rest(page, lambda: page.evaluate("scrollY"))  # it may have scrolled there
     for key in ("ArrowRight", "ArrowRight", "ArrowUp", "Shift+ArrowUp", "Space"):
         page.keyboard.press(key)
     assert page.evaluate(KEPT) == [[0.4, 0.24]] and page.evaluate("scrollY") == top
@@ -760,9 +744,9 @@ def test_the_keyboard_draws_and_is_told_where(open_explorer, kind):
     page.keyboard.up("Space")
     assert page.evaluate(KEPT)[-1] == [0, 0.24] and len(page.evaluate(KEPT)) > 5
     page.keyboard.press("ArrowDown")
-    page.wait_for_timeout(900)
     count = len(page.evaluate(KEPT))
-    assert explorer.locator("[role='status']").text_content() == f"{count} dots. Brush at (0.0, 0.0)."
+    told = explorer.locator("[role='status']")
+    assert comes(page, lambda: told.text_content() == f"{count} dots. Brush at (0.0, 0.0)."), told.text_content()
     assert canvas.get_attribute("role") == "application" and f"{count} dots" in canvas.get_attribute("aria-label")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import pytest
+from browsers import comes
 from PIL import Image
 from test_site import CHAPTERS, PAGES, SITE, WIDTHS, address, browser, visit  # noqa: F401
 
@@ -124,16 +125,16 @@ def test_navigation_opens_and_closes_by_keyboard_on_a_phone(visit):  # noqa: F81
     button = page.locator("label[for='__primary'], button.primary-toggle").locator("visible=true").first
     button.focus()
     page.keyboard.press("Enter")
-    page.wait_for_timeout(500)
-    assert link.bounding_box()["x"] >= 0
+    assert comes(page, lambda: (link.bounding_box() or {"x": -1})["x"] >= 0)
     page.keyboard.press("Escape")
-    page.wait_for_timeout(500)
+    assert comes(page, lambda: (link.bounding_box() or {"x": -1})["x"] < 0)
 
 
 def test_the_first_tab_offers_to_skip_to_the_text(visit):  # noqa: F811
     page = visit("book/gan.html")
     page.keyboard.press("Tab")
-    page.wait_for_timeout(600)  # it slides in
+    top = "document.activeElement.getBoundingClientRect().top"
+    assert comes(page, lambda: page.evaluate(top) >= 0)  # it slides in
     focused = page.evaluate("[document.activeElement.textContent.trim(), document.activeElement.getAttribute('href')]")
     assert focused[0] == "Skip to main content"
     box = page.evaluate("(b => [b.top, b.height])(document.activeElement.getBoundingClientRect())")
