@@ -1,5 +1,6 @@
 """The picture files in a folder, and what lies there beside them. What a file is, its content tells."""
 
+import difflib
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -62,7 +63,11 @@ def find(folder: str | os.PathLike[str], skip_bad: bool = False) -> Found:
     top = os.path.expanduser(folder)
     if not os.path.isdir(top):
         what = "a file, neither a folder" if os.path.isfile(top) else "neither a folder"
-        raise DataError(f"'{shown(top, 200)}' is {what} nor one of {', '.join(SOURCES)}")
+        near = _nearest(top)
+        raise DataError(
+            f"'{shown(top, 200)}' is {what} nor one of {', '.join(SOURCES)}"
+            + (f"; the nearest is '{near}'" if near else "")
+        )
     found = Found()
     for here, names in _walk(top, found, skip_bad):
         for name in names:
@@ -76,6 +81,18 @@ def find(folder: str | os.PathLike[str], skip_bad: bool = False) -> Found:
     found.passed = +found.passed
     found.files.sort(key=lambda path: path.replace(os.sep, "/"))
     return found
+
+
+def _nearest(top: str) -> str | None:
+    """What is called most like a folder that is not there: another beside it, or a built-in source."""
+    beside, name = os.path.split(top.rstrip("/" + os.sep))
+    try:
+        there = {one.name: shown(os.path.join(beside, one.name)) for one in os.scandir(beside or ".") if one.is_dir()}
+    except (OSError, ValueError):
+        there = {}
+    if not beside:
+        there |= {source: source for source in SOURCES}
+    return next((there[one] for one in difflib.get_close_matches(name[:200], there, 1)), None)
 
 
 def _walk(top: str, found: Found, skip_bad: bool) -> Iterator[tuple[str, list[str]]]:

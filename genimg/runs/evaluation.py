@@ -154,7 +154,7 @@ def _by_parts(function: Callable[[Tensor], _T], x: Tensor, label: str) -> list[_
         progress.say(f"{label}: {len(x):,} pictures, about {duration(left)}")
         for part in others:
             found.append(function(part))
-            progress.update(PART * len(found))
+            progress.update(min(PART * len(found), len(x)))
     return found
 
 

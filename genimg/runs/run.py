@@ -10,6 +10,7 @@ import torch
 from genimg import plots
 from genimg.data.account import title
 from genimg.data.images import SOURCES
+from genimg.data.sentences import nearest
 from genimg.data.sources import meant
 from genimg.models.model import Model, has_batch_norm, start_averages
 from genimg.runs import advice, estimate, kept
@@ -285,8 +286,9 @@ def class_of(recipe: Recipe, name: str | None, out: str | os.PathLike[str]) -> i
         return None if name is None else recipe.class_names.index(name)
     if not recipe.class_names:
         raise RunError(f"--class {name}: {out} was trained without classes; train --classes folder learns them")
+    near = shown(nearest(name, recipe.class_names))
     known = ", ".join(map(shown, recipe.class_names[:20])) + (", ..." if len(recipe.class_names) > 20 else "")
-    raise RunError(f"--class {shown(name)}: {out} has no such class; it has {known}")
+    raise RunError(f"--class {shown(name)}: {out} has no such class; the nearest is {near}; it has {known}")
 
 
 def _make(out: Path) -> None:

@@ -63,6 +63,23 @@ def test_the_built_in_source_beside_a_folder_of_its_name(tmp_path, monkeypatch):
     assert torch.equal(load_images("genimg:digits", size=8).pixels, plain.pixels)
 
 
+@pytest.mark.parametrize(
+    ("asked", "near"),
+    [
+        ("pictres", "pictures"), ("sets/dgos", "sets/dogs"), ("sets/dgos/", "sets/dogs"), ("digit", "digits"),
+        ("sets/digit", None), ("nowhere/dogs", None), ("xyz", None), ("note.tx", None),
+    ],
+)  # fmt: skip
+def test_the_nearest_folder_or_source_is_named(asked, near, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("pictures", "sets/dogs"):
+        save(tmp_path / folder / "mine.png")
+    (tmp_path / "note.txt").touch()
+    with pytest.raises(DataError) as error:
+        find(asked)
+    assert str(error.value).partition("; ")[2] == (f"the nearest is '{near}'" if near else "")
+
+
 def test_a_run_trains_on_what_was_meant_and_says_so(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for i in range(4):
