@@ -162,8 +162,8 @@ def _told(run: Run) -> dict[str, Any]:
 def _in_words(told: dict[str, Any]) -> str:
     """The stamp as lines of text."""
     budget = told["budget_minutes"] and 60 * told["budget_minutes"]
-    of_minutes = f" (budget {budget:g} s)" if budget else ""
-    over = ", OVER BUDGET" if is_over(told) else ""
+    over = is_over(told)
+    of_minutes = f" ({'over the budget of' if over else 'budget'} {budget:g} s)" if budget else ""
     of_memory = f" (budget {told['budget_memory_gb']:g} GB)" if told["budget_memory_gb"] else ""
     peak = "unknown" if told["memory_gb"] is None else f"{told['memory_gb']:.2f} GB at its peak"
     on_gpu = "" if told["gpu_memory_gb"] is None else f", {told['gpu_memory_gb']:.2f} GB on the GPU"
@@ -172,7 +172,7 @@ def _in_words(told: dict[str, Any]) -> str:
         "versions": f"Python {told['python']}, torch {told['torch']}, NumPy {told['numpy']}",
         "device": f"{told['device']}, {told['precision']}",
         "run": f"scale {told['scale']}, seed {told['seed']}, {told['threads']} thread(s)",
-        "time": f"{told['cpu_seconds']:.0f} s of a processor{of_minutes}{over}, {told['seconds']:.0f} s by the clock",
+        "time": f"{told['cpu_seconds']:.0f} s of a processor{of_minutes}, {told['seconds']:.0f} s by the clock",
         "date": told["date"],
         "memory": f"{peak}{of_memory}{on_gpu}",
     }

@@ -68,10 +68,10 @@ def test_the_stamp_counts_processor_time_of_this_process_and_its_children_and_sa
     told = chapter._told(run)
     assert told["cpu_seconds"] > 0.1 and is_over(told)
     genimg.stamp()
-    assert "OVER BUDGET" in capsys.readouterr().out
+    assert "over the budget of" in capsys.readouterr().out
     genimg.setup(minutes=100)
     genimg.stamp()
-    assert "OVER BUDGET" not in capsys.readouterr().out
+    assert "over the budget" not in capsys.readouterr().out
     assert not is_over(told | {"scale": "gpu"}) and not is_over(told | {"budget_minutes": None})
 
 
