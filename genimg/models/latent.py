@@ -112,6 +112,7 @@ class Latent(Model):
     """
 
     averaged = ("encoder", "decoder", "velocity")
+    middle = 0.0  # of the times that the flow trains at, as a logit
     log_sigma: Tensor
     shift: Tensor
     deviation: Tensor
@@ -153,7 +154,7 @@ class Latent(Model):
         what decides whose label is hidden (n,)."""
         device = self.device()
         eps, x_0 = torch.randn(2, n, *self.places, device=device)
-        drawn = eps, x_0, logit_normal_times(n, device=device)
+        drawn = eps, x_0, logit_normal_times(n, device=device, mean=self.middle)
         return (*drawn, torch.rand(n, device=device)) if self.classes else drawn
 
     def vae_loss(

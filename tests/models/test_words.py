@@ -76,6 +76,13 @@ def test_the_loss_is_that_of_the_velocity_and_hides_some_sentences(trained, told
     assert torch.allclose(loss, flow.velocity_loss(v, x_0, code), atol=1e-5)
 
 
+def test_it_trains_more_at_early_times_where_the_sentence_is_decided(trained):
+    torch.manual_seed(0)
+    times = trained.training_noise(20_000)[2]
+    assert times.logit().mean().item() == pytest.approx(-0.7, abs=0.03)
+    assert times.logit().std().item() == pytest.approx(1.0, abs=0.03)
+
+
 def test_order_counts_by_the_positions_alone():
     net, x, t = awake(), torch.randn(2, 3, 4, 4), torch.tensor([0.2, 0.7])
     words = torch.tensor([[1, 2, 3, 4, 5], [6, 7, 8, 9, 10]])
